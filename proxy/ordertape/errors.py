@@ -1,0 +1,192 @@
+"""Every error that the gateway can answer: one class each, with its status and code.
+
+`str(error)` is the sentence that the user reads: what is wrong, where, and what to do. The one
+place that renders them is `answers`. Codes of rules' violations are the service's own; those
+below are the gateway's (always digits: clients parse them).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from ordertape.model import State, Violation
+
+
+class GatewayError(Exception):
+    """The gateway answers for itself; `state` says whether anything was sent."""
+
+    status: ClassVar[int] = 500
+    code: ClassVar[str] = "95000"
+    state: ClassVar[State] = State.REFUSED
+    retry_after: int | None = None
+    """Seconds for Retry-After, or None for no such header."""
+
+
+class RefusedError(GatewayError):
+    """Nothing was sent, and nothing will be until the request changes."""
+
+    status = 400
+    code = "94000"
+
+
+class MalformedError(RefusedError):
+    """The body is not well-formed XML, or the message is not HTTP/1.1 as RFC 9112 has it."""
+
+
+class VersionNotSupportedError(RefusedError):
+    """The request line names another protocol than HTTP/1.0 or HTTP/1.1 (RFC 9110 15.6.6)."""
+
+    status = 505
+
+
+class ForbiddenXmlError(RefusedError):
+    """The XML holds a construct that two parsers may read differently."""
+
+    code = "94001"
+
+
+class AmbiguousElementError(RefusedError):
+    """An element occurs twice, or under another spelling than its own."""
+
+    code = "94002"
+
+
+class BadPathError(RefusedError):
+    """The target is not the orders route as written but would become it, or is no path at all."""
+
+    code = "94003"
+
+
+class MethodNotAllowedError(RefusedError):
+    """CONNECT and TRACE are never forwarded (RFC 9110 9.3.6, 9.3.8)."""
+
+    status = 405
+    code = "94003"
+
+
+class TooSlowError(RefusedError):
+    """The head or the body did not arrive in time."""
+
+    status = 408
+    code = "94080"
+
+
+class TooLargeError(RefusedError):
+    """The body passes its limit."""
+
+    status = 413
+    code = "94130"
+
+
+class TargetTooLongError(RefusedError):
+    """The request line passes its limit (RFC 9110 15.5.15)."""
+
+    status = 414
+    code = "94130"
+
+
+class HeadersTooLargeError(RefusedError):
+    """A header line, or all of them, pass their limit (RFC 6585 section 5)."""
+
+    status = 431
+    code = "94130"
+
+
+class UnsupportedTypeError(RefusedError):
+    """The media type, charset or content coding is not one that an order may have."""
+
+    status = 415
+    code = "94150"
+
+
+class UnknownTransferCodingError(RefusedError):
+    """A transfer coding other than chunked (RFC 9112 6.1)."""
+
+    status = 501
+    code = "94150"
+
+
+class ExpectationFailedError(RefusedError):
+    """An Expect other than 100-continue (RFC 9110 10.1.1)."""
+
+    status = 417
+    code = "94150"
+
+
+class ViolatedError(RefusedError):
+    """One or more rules refuse the order; every violation is answered with its own code."""
+
+    code = "5002"
+
+    def __init__(self, violations: tuple[Violation, ...]) -> None:
+        super().__init__(" ".join(violation.message for violation in violations))
+        self.violations = violations
+
+
+class RuleFailedError(RefusedError):
+    """A rule raised: the order is refused, never let through."""
+
+    status = 500
+    code = "95000"
+
+
+class LoopError(RefusedError):
+    """The request has passed this very gateway already (RFC 9110 7.6.3)."""
+
+    status = 508
+    code = "95080"
+
+
+class NoRecordingError(RefusedError):
+    """Replay holds no unused recording of this request, and never calls out."""
+
+    status = 409
+    code = "94090"
+
+
+class UnknownPathError(NoRecordingError):
+    """Replay holds no recording of this path at all."""
+
+    status = 404
+
+
+class UnavailableError(RefusedError):
+    """The exchange cannot be recorded, or orders are paused: nothing was sent."""
+
+    status = 503
+    code = "95030"
+    retry_after = 5
+
+
+class NotSentError(GatewayError):
+    """The upstream was provably given no byte of the request."""
+
+    status = 502
+    code = "95020"
+    state = State.FAILED
+
+
+class ConnectTimeoutError(NotSentError):
+    """The upstream did not take the connection in time."""
+
+    status = 504
+    code = "95040"
+
+
+class InDoubtError(GatewayError):
+    """The upstream may have acted on the request; no whole answer came."""
+
+    status = 502
+    code = "95020"
+    state = State.IN_DOUBT
+
+
+class AnswerTimeoutError(InDoubtError):
+    """The upstream's answer did not come, or not wholly, in time."""
+
+    status = 504
+    code = "95040"
+
+
+class StartUpError(Exception):
+    """The gateway cannot start, or a command cannot run; the sentence says what to do."""

@@ -1,0 +1,67 @@
+"""Where exchanges are kept: what the gateway asks of a store, whatever the engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from ordertape.model import Exchange, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Whether new orders can be recorded now; `reason` is the sentence when they cannot."""
+
+    ok: bool
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """An emergency stop: no new orders for `account` ("*" for all). `at` in microseconds UTC."""
+
+    account: str
+    reason: str
+    operator: str
+    at: int
+
+
+class Store(Protocol):
+    """Durable when a coroutine returns; a failure to record raises UnavailableError."""
+
+    async def refuse(self, exchange: Exchange, outcome: Outcome) -> None:
+        """Record a refused request in one write."""
+
+    async def open(self, exchange: Exchange) -> int:
+        """Record the intent, PENDING; return the handle that `settle` wants."""
+
+    async def settle(self, handle: int, exchange_id: str, outcome: Outcome) -> None:
+        """Record how it ended.
+
+        Errors: UnavailableError only if neither the store nor the emergency file took it.
+        """
+
+    async def record(self, exchange: Exchange, outcome: Outcome) -> None:
+        """Queue intent and outcome of a safe request as one write.
+
+        Returns when there is room in the bounded queue, not when it is durable; in strict
+        durability when it is. Never raises: a failing store counts the loss.
+        """
+
+    def delivered(self, handle: int, exchange_id: str, delivered: bool) -> None:  # noqa: FBT001
+        """Note, without waiting, whether the client was given the whole answer."""
+
+    async def pause(self, pause: Pause) -> None:
+        """Stop new orders; an event; in force across restarts."""
+
+    async def resume(self, account: str, reason: str, operator: str, at: int) -> bool:
+        """Lift the stop of this account ("*": the general one); False where there was none."""
+
+    def paused(self, account: str | None) -> Pause | None:
+        """The stop that concerns this account, from memory; None where there is none."""
+
+    def health(self) -> Health:
+        """Whether orders can be recorded now, from memory."""
+
+    async def close(self) -> None:
+        """Write what is queued and let go of the file."""

@@ -1,0 +1,1 @@
+"""ordertape's built-in rules, one subject a file."""
