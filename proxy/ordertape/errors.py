@@ -137,19 +137,6 @@ class LoopError(RefusedError):
     code = "95080"
 
 
-class NoRecordingError(RefusedError):
-    """Replay holds no unused recording of this request, and never calls out."""
-
-    status = 409
-    code = "94090"
-
-
-class UnknownPathError(NoRecordingError):
-    """Replay holds no recording of this path at all."""
-
-    status = 404
-
-
 class UnavailableError(RefusedError):
     """The exchange cannot be recorded, or orders are paused: nothing was sent."""
 
@@ -171,6 +158,19 @@ class ConnectTimeoutError(NotSentError):
 
     status = 504
     code = "95040"
+
+
+class NoRecordingError(NotSentError):
+    """Replay holds no unused recording of this request, and never calls out."""
+
+    status = 409
+    code = "94090"
+
+
+class UnknownPathError(NoRecordingError):
+    """Replay holds no recording of this path at all."""
+
+    status = 404
 
 
 class InDoubtError(GatewayError):

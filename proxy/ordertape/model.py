@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 __all__ = [
@@ -152,7 +152,7 @@ class Body:
     """
 
     held: bytes = b""
-    rest: AsyncIterator[bytes] | None = None
+    rest: AsyncGenerator[bytes, None] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +160,8 @@ class Request:
     """A request as received or as sent.
 
     `target` is the request line's second word, raw (RFC 9112 section 3.2); `peer` is
-    `host:port` of the client's socket.
+    `host:port` of the client's socket. `match_key` is what a recording is found by; the gateway
+    sets it on the request that it sends.
     """
 
     method: str
@@ -168,6 +169,7 @@ class Request:
     headers: Headers = field(default_factory=Headers)
     body: Body = field(default_factory=Body)
     peer: str = ""
+    match_key: str | None = None
 
     @property
     def path(self) -> str:
@@ -184,9 +186,8 @@ class Request:
 class Response:
     """A response, from the service or the gateway's own.
 
-    `upstream` is the base URL of the service that gave it ("" for the gateway's own answers):
-    what Location is rewritten from. `exchange` and `state` are set on the gateway's own answers
-    and become the headers Ordertape-Exchange and Ordertape-State.
+    `upstream` is the base URL of the service that gave it, which Location is rewritten from;
+    "" for the gateway's own answers.
     """
 
     status: int

@@ -1,0 +1,182 @@
+"""From the configuration to a gateway: the only place that knows every concrete class."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ordertape.config import Settings
+from ordertape.errors import StartUpError
+from ordertape.gateway import Gateway, Limits
+from ordertape.model import Origin
+from ordertape.redaction import Redaction, load_key
+from ordertape.rule import RuleSet, build_rules
+from ordertape.store import Pause, control
+from ordertape.store.sqlite import SqliteStore, StoreSettings
+from ordertape.upstream import Upstream
+from ordertape.upstream.live import Live, LiveSettings, tls_context
+from ordertape.upstream.replay import Replay
+from ordertape.upstream.sandbox import Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What was put together: the gateway, and what the process around it must know."""
+
+    gateway: Gateway
+    store: SqliteStore
+    upstream: Upstream
+
+
+@asynccontextmanager
+async def recording(settings: Settings) -> AsyncIterator[Parts]:
+    """A gateway in front of the service or the sandbox that records into `settings.db`.
+
+    Changes asked for over the control socket are taken as long as it is open.
+    Errors: StartUpError.
+    """
+    redaction, key_id = _redaction(settings, settings.db)
+    via = settings.via or f"ordertape-{key_id}"
+    rules = rule_set(settings)
+    upstream = _upstream(settings, via)
+    store = await SqliteStore.open(settings.db, settings=_store_settings(settings))
+    try:
+        async with control.serve_control(settings.db, _handlers(store)):
+            yield Parts(_gateway(settings, upstream, store, rules, redaction, via), store, upstream)
+    finally:
+        await upstream.close()
+        await store.close()
+
+
+@asynccontextmanager
+async def replaying(settings: Settings, sources: Sequence[Path]) -> AsyncIterator[Parts]:
+    """A gateway that answers from recordings; what it answers is recorded in a scratch store.
+
+    No client is built: there is nothing to call out with. Errors: StartUpError.
+    """
+    with tempfile.TemporaryDirectory(prefix="ordertape-replay-") as folder:
+        scratch = Path(folder) / "scratch.db"
+        redaction, key_id = _redaction(settings, scratch)
+        rules = rule_set(settings)
+        upstream = Replay.load(sources, rules, redaction, Path(folder) / "index.db")
+        store = await SqliteStore.open(
+            scratch, settings=StoreSettings(synchronous="OFF", ballast=0, min_free=0)
+        )
+        via = settings.via or f"ordertape-{key_id}"
+        try:
+            yield Parts(_gateway(settings, upstream, store, rules, redaction, via), store, upstream)
+        finally:
+            await upstream.close()
+            await store.close()
+
+
+def rule_set(settings: Settings) -> RuleSet:
+    """The rules in force, with every account's overrides. Errors: StartUpError."""
+    overrides = {name: account.rules for name, account in settings.accounts.items()}
+    return build_rules(settings.rules, overrides)
+
+
+def change(db: Path, command: str, **arguments: str) -> Mapping[str, Any]:
+    """Have the running gateway change its store, or change it here when none runs.
+
+    Errors: StartUpError when there is no such store, or the gateway refuses.
+    """
+    answer = control.ask(db, command, **arguments)
+    if answer is not None:
+        return answer
+    if not db.exists():
+        raise StartUpError(f"There is no store {db}; name it with --db.")
+    return asyncio.run(_change_here(db, command, arguments))
+
+
+async def _change_here(db: Path, command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
+    store = await SqliteStore.open(db, settings=StoreSettings())
+    try:
+        return await _handlers(store)[command](dict(arguments))
+    finally:
+        await store.close()
+
+
+def _handlers(store: SqliteStore) -> Mapping[str, control.Handler]:
+    async def pause(asked: Mapping[str, Any]) -> dict[str, Any]:
+        await store.pause(
+            Pause(asked["account"], asked["reason"], asked["operator"], time.time_ns() // 1000)
+        )
+        return {"paused": True}
+
+    async def resume(asked: Mapping[str, Any]) -> dict[str, Any]:
+        lifted = await store.resume(
+            asked["account"], asked["reason"], asked["operator"], time.time_ns() // 1000
+        )
+        return {"lifted": lifted}
+
+    return {"pause": pause, "resume": resume}
+
+
+def _gateway(
+    settings: Settings,
+    upstream: Upstream,
+    store: SqliteStore,
+    rules: RuleSet,
+    redaction: Redaction,
+    via: str,
+) -> Gateway:
+    limits = Limits(
+        order=settings.limits.order,
+        order_answer=settings.limits.order_answer,
+        order_total=settings.timeouts.order_total,
+        record=settings.limits.record,
+    )
+    return Gateway(
+        upstream=upstream, store=store, rules=rules, redaction=redaction, limits=limits, via=via
+    )
+
+
+def _redaction(settings: Settings, db: Path) -> tuple[Redaction, str]:
+    key, key_id = load_key(db, settings.key_file)
+    redaction = Redaction(
+        headers=settings.redact.headers, query_keys=settings.redact.query, key=key, key_id=key_id
+    )
+    return redaction, key_id
+
+
+def _store_settings(settings: Settings) -> StoreSettings:
+    return StoreSettings(
+        durability=settings.store.durability,
+        queue_limit=settings.store.queue,
+        commit_deadline=settings.store.commit_deadline,
+        emergency_path=settings.store.emergency,
+        ballast=settings.store.ballast,
+        min_free=settings.store.min_free,
+    )
+
+
+def _upstream(settings: Settings, via: str) -> Upstream:
+    if settings.sandbox:
+        return Sandbox(seed=settings.seed)
+    if settings.upstream is None:
+        raise StartUpError(
+            "There is nothing to stand in front of; name the service with --upstream URL, "
+            "or try --sandbox."
+        )
+    tls = settings.upstream_tls
+    return Live(
+        settings.upstream,
+        settings=LiveSettings(
+            connect_timeout=settings.timeouts.connect,
+            read_timeout=settings.timeouts.read,
+            idle=settings.timeouts.upstream_idle,
+            pool_size=settings.limits.upstream_connections,
+            host="preserve" if settings.preserve_host else "upstream",
+            via=via,
+            ssl=tls_context(tls.ca, tls.certificate, tls.key),
+            server_hostname=tls.server_name,
+        ),
+        origin=Origin.LIVE,
+    )

@@ -1,0 +1,143 @@
+"""`ordertape demo`: the whole story in one terminal, with real processes over HTTP."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+
+from ordertape.errors import StartUpError
+from ordertape.store.reading import Filter, Reader
+
+_PATH = "/accounts/9900012/orders"
+_NEEDS_CARE = (
+    "<Order><SiteId> 743 </SiteId><CustomerOrderId>demo-1</CustomerOrderId>"
+    "<NPANXXSearchAndOrderType><NpaNxx>919439</NpaNxx><Quantity>\n 2 </Quantity>"
+    "</NPANXXSearchAndOrderType></Order>"
+)
+_REFUSED = "<Order><SiteId>743</SiteId><Name>never closed</Order>"
+_ADDRESS = re.compile(r"http://\S+:\d+")
+
+
+@click.command("demo")
+def command() -> None:
+    """Order through a gateway, look into the audit, then replay without the service."""
+    with tempfile.TemporaryDirectory(prefix="ordertape-demo-") as name:
+        folder = Path(name)
+        _recorded(folder)
+        _audited(folder)
+        _replayed(folder)
+    click.secho(
+        "\nThat is ordertape: recorded before it was sent, and answered without it.", bold=True
+    )
+
+
+def _recorded(folder: Path) -> None:
+    _say("A sandbox of the orders service starts, and a gateway in front of it")
+    with (
+        _started(folder, "sandbox", "--listen", "127.0.0.1:0") as sandbox,
+        _started(
+            folder, "serve", "--upstream", sandbox, "--listen", "127.0.0.1:0", "--admin", "off"
+        ) as gateway,
+    ):
+        click.echo(f"  sandbox {sandbox}, gateway {gateway}")
+        _say("A client orders through the gateway: blanks around values, defaults left out")
+        click.echo(f"  POST {_PATH}")
+        _show(_NEEDS_CARE)
+        status, body = _post(gateway, _NEEDS_CARE)
+        _say(f"The service answers {status}")
+        _show(body)
+        _say("An order that is not well-formed is refused, and nothing is sent")
+        status, body = _post(gateway, _REFUSED)
+        click.echo(f"  {status}")
+        _show(body)
+
+
+def _audited(folder: Path) -> None:
+    with Reader(folder / "ordertape.db") as reader:
+        row = next(iter(reader.list(Filter(customer_order_id="demo-1"))))
+        full = reader.show(row.id)
+    if full is None:
+        raise StartUpError("The demo's order is not in its store; report this as a bug.")
+    _say("What the service saw, beside what the client sent, and which rule changed it")
+    _show(full.messages["sent"].body.decode())
+    for edit in row.edits:
+        click.echo(f"  {edit.rule}: {edit.xpath} {edit.before!r} -> {edit.after!r}")
+    _say("The audit: ordertape audit list")
+    _run(folder, "audit", "list")
+
+
+def _replayed(folder: Path) -> None:
+    _say("Sandbox and gateway are gone. ordertape replay ordertape.db answers the same order")
+    with _started(folder, "replay", "ordertape.db", "--listen", "127.0.0.1:0") as replay:
+        status, body = _post(replay, _NEEDS_CARE)
+        click.echo(f"  {status}, as recorded")
+        _show(body)
+        _say("It has one recording of it: asked again, it says so and calls nobody")
+        status, body = _post(replay, _NEEDS_CARE)
+        click.echo(f"  {status}")
+        _show(body)
+
+
+def _post(base: str, body: str) -> tuple[int, str]:
+    connection = http.client.HTTPConnection(urlsplit(base).netloc, timeout=10)
+    try:
+        headers = {"Content-Type": "application/xml", "Authorization": "Basic ZGVtbzpkZW1v"}
+        connection.request("POST", _PATH, body=body.encode(), headers=headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+    finally:
+        connection.close()
+
+
+@contextmanager
+def _started(folder: Path, *arguments: str) -> Iterator[str]:
+    """The URL of an ordertape process that runs until the block ends."""
+    with (folder / f"{arguments[0]}.log").open("w") as log:
+        process = subprocess.Popen(  # noqa: S603 - this very program
+            [sys.executable, "-m", "ordertape", *arguments],
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+    try:
+        for line in process.stdout or ():
+            if found := _ADDRESS.search(line):
+                yield found[0].rstrip(".;,")
+                return
+        raise StartUpError(f"The demo's {arguments[0]} did not start: {_last_words(log.name)}")
+    finally:
+        process.terminate()
+        process.communicate(timeout=30)
+
+
+def _last_words(log: str) -> str:
+    return Path(log).read_text(encoding="utf-8").strip() or "it said nothing."
+
+
+def _run(folder: Path, *arguments: str) -> None:
+    shown = subprocess.run(  # noqa: S603 - this very program
+        [sys.executable, "-m", "ordertape", *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    click.echo(shown.stdout)
+
+
+def _say(text: str) -> None:
+    click.secho(f"\n{text}.", bold=True)
+
+
+def _show(xml: str) -> None:
+    click.echo("  " + xml.strip().replace("\n", "\n  "))

@@ -1,0 +1,60 @@
+"""`ordertape serve`: the gateway in front of the service or the sandbox."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ordertape import logs, service
+from ordertape.build import recording
+from ordertape.config import Settings, load
+
+_TRY = """\
+curl -i -u user:password {url}/accounts/9900012/orders -H 'Content-Type: application/xml' \\
+  -d '<Order><SiteId> 743 </SiteId><AreaCodeSearchAndOrderType><AreaCode>617</AreaCode>\
+<Quantity>1</Quantity></AreaCodeSearchAndOrderType></Order>'"""
+
+
+@click.command("serve")
+@click.option("--upstream", metavar="URL", help="The service's base URL.")
+@click.option("--sandbox", is_flag=True, help="Answer from the built-in sandbox instead.")
+@click.option("--listen", metavar="HOST:PORT", help="Where clients connect [127.0.0.1:8080].")
+@click.option("--admin", metavar="HOST:PORT|off", help="Health checks [127.0.0.1:8081].")
+@click.option("--db", type=click.Path(path_type=Path), help="The store [ordertape.db].")
+@click.option("--config", "file", type=click.Path(path_type=Path), help="[ordertape.toml]")
+def command(
+    *,
+    upstream: str | None,
+    sandbox: bool,
+    listen: str | None,
+    admin: str | None,
+    db: Path | None,
+    file: Path | None,
+) -> None:
+    """Run the gateway; clients change one base URL and nothing else."""
+    if upstream is not None and sandbox:
+        raise click.UsageError("Name either --upstream or --sandbox, not both.")
+    chosen = {True: True, False: False if upstream is not None else None}[sandbox]
+    flags = {"upstream": upstream, "sandbox": chosen, "listen": listen, "admin": admin, "db": db}
+    settings = load(file, flags).settings
+    logs.configure(settings.log_level)
+    service.run(_main(settings))
+
+
+async def _main(settings: Settings) -> None:
+    async with recording(settings) as parts:
+        if parts.store.recovered:
+            click.echo(
+                f"{parts.store.recovered} exchanges of the last run are in doubt; "
+                "`ordertape audit list --state in-doubt` lists them."
+            )
+        behind = "the sandbox" if settings.sandbox else settings.upstream
+
+        def announce(url: str, admin: str | None) -> None:
+            click.echo(f"ordertape is listening on {url} in front of {behind}.")
+            click.echo(f"Recording to {settings.db}" + (f"; health on {admin}." if admin else "."))
+            if settings.sandbox:
+                click.echo("Try it from another terminal:\n\n" + _TRY.format(url=url) + "\n")
+
+        await service.serve(parts, settings, announce)

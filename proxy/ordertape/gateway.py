@@ -1,0 +1,498 @@
+"""The pipeline: every request takes it, whatever answers in the end.
+
+    read → normalise → validate → match key → intent on disk → send → outcome on disk → answer
+
+Nothing here asks whether it records, replays or plays the sandbox: that is what was put together.
+A request that can change something is on disk before its first byte leaves, and an order is never
+sent twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import hashlib
+import os
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+import structlog
+
+from ordertape import answers, canonical, coding, hops
+from ordertape.errors import (
+    AnswerTimeoutError,
+    GatewayError,
+    InDoubtError,
+    LoopError,
+    RefusedError,
+    UnavailableError,
+    UnsupportedTypeError,
+    ViolatedError,
+)
+from ordertape.model import (
+    Body,
+    Charge,
+    Exchange,
+    Headers,
+    Kind,
+    Message,
+    Outcome,
+    Request,
+    Response,
+    State,
+    Tally,
+    Violation,
+)
+from ordertape.order import Order, media_type_ok, read_order
+from ordertape.redaction import Redaction
+from ordertape.route import Route, classify
+from ordertape.rule import RuleSet
+from ordertape.store import Store
+from ordertape.upstream import Upstream
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""They change nothing (RFC 9110 section 9.2.1), so they need no intent."""
+
+_log = structlog.get_logger("ordertape.exchange")
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes in bytes, times in seconds.
+
+    `order_total` bounds an order's exchange with the service from the connection to the last byte
+    of its answer. `record` is how much of a body on other paths is kept.
+    """
+
+    order: int = 1 << 20
+    order_answer: int = 8 << 20
+    order_total: float = 120.0
+    record: int = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response, and what to call once it is known whether the client was given all of it."""
+
+    response: Response
+    delivered: Callable[[bool], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Coming:
+    """An answer whose head is there, and the tally of as much of its body as has come."""
+
+    response: Response
+    seen: Tally
+
+
+@dataclass(slots=True)
+class _Passage:
+    """One request on its way through: each step fills in what it finds out.
+
+    So a refusal records what was known by then, and an answer that broke off what had come.
+    """
+
+    request: Request
+    route: Route
+    exchange: Exchange
+    forward: Request
+    order: Order | None = None
+    handle: int | None = None
+    sent: Tally | None = None
+    coming: _Coming | None = None
+
+
+class Gateway:
+    """The pipeline over its parts; put together in `build`, called by the listener."""
+
+    def __init__(
+        self,
+        *,
+        upstream: Upstream,
+        store: Store,
+        rules: RuleSet,
+        redaction: Redaction,
+        limits: Limits,
+        via: str,
+    ) -> None:
+        self._upstream = upstream
+        self._store = store
+        self._rules = rules
+        self._redaction = redaction
+        self._limits = limits
+        self._via = via.lower().encode()
+
+    def route(self, method: str, target: str) -> Kind:
+        """Which steps concern this request; the listener's limits depend on it."""
+        return classify(method, target).kind
+
+    async def handle(self, request: Request) -> Answer:
+        """Take one request through the pipeline; every error comes back as an answer."""
+        passage = self._begin(request)
+        try:
+            self._admit(passage)
+            if request.method not in SAFE_METHODS:
+                passage.handle = await self._store.open(passage.exchange)
+        except RefusedError as error:
+            return await self._refused(passage, error)
+        return await self._exchange(passage)
+
+    async def refuse(self, request: Request, error: RefusedError) -> Answer:
+        """Record and answer a request that the listener could not take in."""
+        return await self._refused(self._begin(request), error)
+
+    # Before anything is sent.
+
+    def _begin(self, request: Request) -> _Passage:
+        route = classify(request.method, request.target)
+        target = self._redaction.target(request.target)
+        body = request.body
+        received = self._message(
+            f"{request.method} {target} HTTP/1.1".encode("utf-8", "surrogateescape"),
+            request.headers,
+            body.held,
+        )
+        if body.rest is not None:
+            received = replace(received, length=None, sha256=None, truncated=True)
+        exchange = Exchange(
+            id=_uuid7(),
+            received_at=_now(),
+            kind=route.kind,
+            origin=self._upstream.origin,
+            upstream=self._upstream.url,
+            method=request.method,
+            target=target,
+            peer=request.peer,
+            received=received,
+            account=route.account,
+            rules_version=self._rules.version,
+        )
+        forward = replace(request, headers=hops.end_to_end(request.headers))
+        passage = _Passage(request, route, exchange, forward)
+        if body.rest is not None:
+            passage.sent = Tally(len(body.held))
+            passage.sent.add(body.held)
+            passage.forward = replace(
+                forward, body=Body(body.held, _tallied(body.rest, passage.sent))
+            )
+        return passage
+
+    def _admit(self, passage: _Passage) -> None:
+        """Decide what is sent and gather what the intent holds. Errors: RefusedError."""
+        if passage.route.error is not None:
+            raise passage.route.error
+        if self._via in {via.split()[-1] for via in passage.request.headers.tokens(b"via")}:
+            raise LoopError(
+                "The request has been through this gateway already; "
+                "point the upstream at the service, not at the gateway."
+            )
+        if passage.route.kind is Kind.ORDER:
+            self._admit_order(passage)
+        forward = passage.forward
+        key = canonical.match_key(
+            forward.method,
+            self._redaction.constant_target(forward.target),
+            forward.body.held,
+            forward.headers.get(b"content-type"),
+            forward.headers.get(b"authorization") is not None,
+            passage.order,
+        )
+        passage.forward = replace(forward, match_key=key)
+        passage.exchange = replace(passage.exchange, match_key=key)
+
+    def _admit_order(self, passage: _Passage) -> None:
+        headers, body = passage.request.headers, passage.request.body.held
+        media_type = headers.get(b"content-type")
+        if not media_type_ok(media_type, body):
+            raise UnsupportedTypeError(
+                "An order is XML; send it with Content-Type: application/xml."
+            )
+        coding.check_digests(body, headers)
+        order = read_order(coding.decoded(body, headers, self._limits.order), media_type)
+        passage.order = order
+        verdict = self._rules.apply(order, passage.route.account)
+        violations = verdict.violations
+        if order.changed and coding.forbids_changes(headers):
+            violations = (*violations, _LEFT_AS_RECEIVED)
+        elif order.changed:
+            self._rewrite(passage, order)
+        passage.exchange = replace(
+            passage.exchange,
+            order_type=order.order_type,
+            customer_order_id=order.customer_order_id,
+            quantity=order.quantity,
+            edits=verdict.edits,
+            violations=violations,
+        )
+        enforced = tuple(found for found in violations if found.severity == "enforce")
+        if enforced:
+            raise ViolatedError(enforced)
+        passage.exchange = replace(passage.exchange, cost=order.cost)
+        pause = self._store.paused(passage.route.account)
+        if pause is not None:
+            raise UnavailableError(
+                f"Orders are paused ({pause.reason}); nothing was sent, try again later."
+            )
+
+    def _rewrite(self, passage: _Passage, order: Order) -> None:
+        """Let the order leave as the rules left it, with headers that speak of the new bytes."""
+        body = order.serialize()
+        headers = Headers.of(
+            (name, coding.as_utf8(value) if name.lower() == b"content-type" else value)
+            for name, value in passage.forward.headers.without(coding.STALE_AFTER_EDIT)
+        )
+        passage.forward = replace(passage.forward, headers=headers, body=Body(body))
+        line = passage.exchange.received.line
+        passage.exchange = replace(passage.exchange, sent=self._message(line, headers, body))
+
+    async def _refused(self, passage: _Passage, error: RefusedError) -> Answer:
+        outcome = Outcome(error.state, _now(), status=error.status, reason=str(error))
+        try:
+            await self._store.refuse(passage.exchange, outcome)
+        except UnavailableError as unrecorded:
+            _log.error("refusal-not-recorded", id=passage.exchange.id, reason=str(unrecorded))
+        self._report(passage, outcome)
+        return self._own_answer(passage, error)
+
+    # From the first byte that may leave.
+
+    async def _exchange(self, passage: _Passage) -> Answer:
+        """Send once, record how it ended, and only then answer."""
+        whole = passage.route.kind is Kind.ORDER
+        try:
+            async with asyncio.timeout(self._limits.order_total if whole else None):
+                response = await self._upstream.send(passage.forward)
+                seen = Tally(self._limits.order_answer if whole else self._limits.record)
+                seen.add(response.body.held)
+                passage.coming = _Coming(response, seen)
+                if whole:
+                    response = await self._whole(response, seen)
+        except TimeoutError:
+            error: GatewayError = AnswerTimeoutError(
+                f"The service's answer was not whole after {self._limits.order_total:g} s; "
+                "the order may have been taken: ask the service before sending it again."
+            )
+        except RefusedError as broken:
+            error = InDoubtError(
+                f"The request broke off while it was being sent; part of it has left. {broken}"
+            )
+        except GatewayError as failed:
+            error = failed
+        except Exception:  # noqa: BLE001 - answered and recorded: nothing may be lost here
+            _log.exception("gateway-failed", id=passage.exchange.id)
+            error = InDoubtError(
+                "The gateway failed while the request was under way; "
+                "it may have been sent: ask the service before sending it again."
+            )
+        else:
+            if response.body.rest is not None:
+                rest = self._relay(passage, response.headers, seen, response.body.rest)
+                body = Body(response.body.held, rest)
+                return Answer(replace(response, body=body), self._delivered(passage))
+            try:
+                await self._settle(passage, State.COMPLETED)
+            except UnavailableError:
+                return self._own_answer(passage, _unrecorded())
+            return Answer(response, self._delivered(passage))
+        try:
+            await self._settle(passage, error.state, error)
+        except UnavailableError:
+            error = _unrecorded()
+        return self._own_answer(passage, error)
+
+    async def _whole(self, response: Response, seen: Tally) -> Response:
+        """The response with its body buffered. Errors: InDoubtError past the limit."""
+        limit = self._limits.order_answer
+        pieces = [response.body.held]
+        if response.body.rest is not None:
+            async with aclosing(response.body.rest) as rest:
+                async for piece in rest:
+                    seen.add(piece)
+                    pieces.append(piece)
+                    if seen.length > limit:
+                        break
+        if seen.length > limit:
+            raise InDoubtError(
+                f"The service's answer passes {limit} bytes; "
+                "the order may have been taken: ask the service before sending it again."
+            )
+        return replace(response, body=Body(b"".join(pieces)))
+
+    async def _relay(
+        self,
+        passage: _Passage,
+        headers: Headers,
+        seen: Tally,
+        rest: AsyncGenerator[bytes, None],
+    ) -> AsyncGenerator[bytes, None]:
+        """Pass an answer on as it comes; its outcome is durable before its last byte is given.
+
+        Errors: InDoubtError when the service breaks off or the outcome cannot be recorded; the
+        listener then aborts the client's connection.
+        """
+        length = _content_length(headers)
+        settled = False
+        try:
+            async with aclosing(rest):
+                async for piece in rest:
+                    seen.add(piece)
+                    if length is not None and seen.length >= length:
+                        settled = True
+                        await self._settle(passage, State.COMPLETED)
+                    yield piece
+            if not settled:
+                settled = True
+                await self._settle(passage, State.COMPLETED)
+        except UnavailableError as unrecorded:
+            raise _unrecorded() from unrecorded
+        except InDoubtError as error:
+            if not settled:
+                settled = True
+                await self._settle_last(passage, error)
+            raise
+        finally:
+            if not settled:
+                left = InDoubtError("The client went away before the whole answer had passed.")
+                await self._settle_last(passage, left)
+
+    async def _settle_last(self, passage: _Passage, error: GatewayError) -> None:
+        """Settle where nobody is left to be told that it failed."""
+        try:
+            await self._settle(passage, error.state, error)
+        except UnavailableError as unrecorded:
+            _log.error("outcome-not-recorded", id=passage.exchange.id, reason=str(unrecorded))
+
+    async def _settle(
+        self, passage: _Passage, state: State, error: GatewayError | None = None
+    ) -> None:
+        """Record the outcome: durable on return, for a safe method queued. Errors: as the store."""
+        outcome = Outcome(
+            state=state,
+            at=_now(),
+            status=None if error is None else error.status,
+            reason=None if error is None else str(error),
+            answered=self._answered(passage),
+            streamed=self._streamed(passage),
+        )
+        if error is None and passage.coming is not None:
+            response = passage.coming.response
+            outcome = replace(outcome, status=response.status)
+            if passage.route.kind is Kind.ORDER:
+                outcome = replace(
+                    outcome, order_id=_order_id(response), charge=_charge(response.status)
+                )
+        self._report(passage, outcome)
+        if passage.handle is None:
+            await self._store.record(passage.exchange, outcome)
+        else:
+            await self._store.settle(passage.handle, passage.exchange.id, outcome)
+
+    # What is kept and said of it.
+
+    def _message(self, line: bytes, headers: Headers, body: bytes) -> Message:
+        digest = hashlib.sha256(body).digest()
+        return Message(line, self._redaction.headers(headers), body, len(body), digest)
+
+    def _answered(self, passage: _Passage) -> Message | None:
+        if passage.coming is None:
+            return None
+        response, seen = passage.coming.response, passage.coming.seen
+        line = b"HTTP/1.1 %d %b" % (response.status, response.reason)
+        return Message(line, self._redaction.headers(response.headers), *seen.result())
+
+    def _streamed(self, passage: _Passage) -> Message | None:
+        if passage.sent is None:
+            return None
+        received = passage.exchange.received
+        return Message(received.line, received.headers, *passage.sent.result())
+
+    def _delivered(self, passage: _Passage) -> Callable[[bool], None]:
+        if passage.handle is None:
+            return _nothing_to_note
+        return functools.partial(self._store.delivered, passage.handle, passage.exchange.id)
+
+    def _own_answer(self, passage: _Passage, error: GatewayError) -> Answer:
+        response = answers.render(
+            error,
+            exchange_id=passage.exchange.id,
+            order=passage.order,
+            xml=passage.route.xml,
+            accept=passage.request.headers.get(b"accept"),
+        )
+        return Answer(response, self._delivered(passage))
+
+    def _report(self, passage: _Passage, outcome: Outcome) -> None:
+        """One line an exchange; nothing in it is secret."""
+        exchange = passage.exchange
+        _log.info(
+            "exchange",
+            id=exchange.id,
+            method=exchange.method,
+            target=exchange.target,
+            account=exchange.account,
+            state=outcome.state.value,
+            status=outcome.status,
+            duration_ms=round((outcome.at - exchange.received_at) / 1000, 1),
+            **({} if outcome.reason is None else {"reason": outcome.reason}),
+        )
+
+
+_LEFT_AS_RECEIVED = Violation(
+    rule="no-transform",
+    code="94150",
+    xpath="/Order",
+    line=0,
+    message="The request forbids changes (no-transform or a signature): it left as received.",
+    severity="warn",
+)
+
+
+def _unrecorded() -> InDoubtError:
+    return InDoubtError(
+        "What became of the request could not be recorded; "
+        "it may have been taken: ask the service before sending it again."
+    )
+
+
+def _nothing_to_note(_: bool) -> None:  # noqa: FBT001 - the shape of Answer.delivered
+    """A request that needed no intent keeps no note of its delivery."""
+
+
+async def _tallied(rest: AsyncGenerator[bytes, None], tally: Tally) -> AsyncGenerator[bytes, None]:
+    async for piece in rest:
+        tally.add(piece)
+        yield piece
+
+
+def _charge(status: int) -> Charge:
+    """The design's table: 2xx keeps the cost, 4xx refunds it, 3xx and 5xx leave it unknown."""
+    return {2: Charge.KEPT, 4: Charge.REFUNDED}.get(status // 100, Charge.UNKNOWN)
+
+
+def _order_id(response: Response) -> str | None:
+    """What follows the last slash of Location, as every client reads it."""
+    location = response.headers.get(b"location")
+    if location is None or response.status // 100 != 2:  # noqa: PLR2004 - the class of a status
+        return None
+    return location.rpartition(b"/")[2].decode("latin-1") or None
+
+
+def _content_length(headers: Headers) -> int | None:
+    value = headers.get(b"content-length")
+    return int(value) if value is not None and value.isdigit() else None
+
+
+def _now() -> int:
+    return time.time_ns() // 1000
+
+
+def _uuid7() -> str:
+    """A time-ordered UUID (RFC 9562 section 5.7), so that ids sort as the exchanges came."""
+    milliseconds = time.time_ns() // 1_000_000
+    value = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | (7 << 76)
+    return str(UUID(int=value & ~(0x3 << 62) | (2 << 62)))

@@ -1,0 +1,74 @@
+"""Which requests are orders, judged from the raw path alone.
+
+An order is a POST whose path ends, as written, in `/accounts/{accountId}/orders`. A POST that
+only becomes one in the reading of some server (percent-decoding, dot segments, repeated slashes,
+parameters, letter case) is refused: rules and quotas could be walked round otherwise.
+Source: http-intermediary.md T4; the design's Wire fidelity.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from ordertape.errors import BadPathError
+from ordertape.model import Kind
+
+_AS_WRITTEN = re.compile(r"(?:/[^/]+)*/accounts/(?P<account>[A-Za-z0-9_-]+)/orders")
+_BECOMES = re.compile(r"(?:.*/)?accounts/[^/]+/orders", re.IGNORECASE | re.DOTALL)
+_ORDERS_RESOURCE = re.compile(r"(?:/[^/]*)*/accounts/[^/]+/orders(?:/.*)?", re.IGNORECASE)
+_ACCOUNT = re.compile(r"/accounts/(?P<account>[A-Za-z0-9_-]+)(?:/|$)")
+_DECODINGS = 5  # each turn peels one layer of %25; more layers than this are never honest
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """What a method and a target mean to the gateway.
+
+    `account` is the id as written, None where the path names none. `xml`: the gateway's own
+    answers take the API's XML form here. `error` is set where the path is refused outright.
+    """
+
+    kind: Kind
+    account: str | None
+    xml: bool
+    error: BadPathError | None = None
+
+
+def classify(method: str, target: str) -> Route:
+    """The route of a request; pure and total, whatever the target holds."""
+    path = target.partition("?")[0]
+    named = _ACCOUNT.search(path)
+    account = named["account"] if named else None
+    if method != "POST":
+        return Route(Kind.OTHER, account, bool(_ORDERS_RESOURCE.fullmatch(path)))
+    plain = _as_servers_read(path)
+    written = _AS_WRITTEN.fullmatch(path)
+    if written and plain == path:
+        v2 = path.split("/")[-4:-3] == ["v2"]
+        return Route(Kind.ORDER_V2 if v2 else Kind.ORDER, written["account"], xml=True)
+    if _BECOMES.fullmatch(plain):
+        error = BadPathError(
+            "The path is not an orders path as written but could be read as one; "
+            "send it as …/accounts/{accountId}/orders, with nothing encoded, doubled or appended."
+        )
+        return Route(Kind.ORDER, account, xml=True, error=error)
+    return Route(Kind.OTHER, account, bool(_ORDERS_RESOURCE.fullmatch(path)))
+
+
+def _as_servers_read(path: str) -> str:
+    """The path after everything that a lenient server may undo."""
+    for _ in range(_DECODINGS):
+        decoded = unquote(path, errors="replace")
+        if decoded == path:
+            break
+        path = decoded
+    kept: list[str] = []
+    for segment in path.replace("\\", "/").split("/"):
+        name = segment.partition(";")[0].strip()
+        if name == "..":
+            del kept[-1:]
+        elif name not in {"", "."}:
+            kept.append(name)
+    return "/" + "/".join(kept)

@@ -1,0 +1,110 @@
+"""Real ordertape processes for tests: started, waited for, and always ended."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ORDERTAPE = str(Path(sys.executable).parent / "ordertape")
+_URLS = re.compile(r"https?://\S+:\d+")
+
+
+@dataclass
+class Running:
+    """A gateway, sandbox or replay that has opened its port. `output` is what it printed so far."""
+
+    process: subprocess.Popen[str]
+    output: list[str] = field(default_factory=list)
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """Where clients connect: the first URL that it printed."""
+        return _URLS.findall("".join(self.output))[0].rstrip(".;,")
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
+
+    def kill(self) -> None:
+        """SIGKILL, and wait until it is gone."""
+        self.process.kill()
+        self.process.wait(30)
+
+    def stop(self) -> int:
+        """SIGTERM, and its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+@contextmanager
+def running(
+    *arguments: str, cwd: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[Running]:
+    """Run `ordertape ARGUMENTS` in `cwd` until the block ends; its port is open on entry."""
+    process = subprocess.Popen(
+        [ORDERTAPE, *arguments],
+        cwd=cwd,
+        env={**os.environ, **(environment or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    started = Running(process)
+    threads = [
+        threading.Thread(target=_collect, args=pair)
+        for pair in ((process.stdout, started.output), (process.stderr, started.errors))
+    ]
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            started.output.append(line)
+            if _URLS.search(line):
+                break
+        else:
+            process.wait(30)
+            raise AssertionError(
+                f"ordertape did not start: {process.stderr and process.stderr.read()}"
+            )
+        for thread in threads:
+            thread.start()
+        yield started
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(60)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait(30)
+        for thread in threads:
+            if thread.ident is not None:
+                thread.join(30)
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                stream.close()
+
+
+def _collect(stream: Iterator[str], lines: list[str]) -> None:
+    for line in stream:  # line by line: a test may look while the process runs
+        lines.append(line)  # noqa: PERF402
+
+
+def ordertape(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    """Run a command that ends by itself."""
+    return subprocess.run(
+        [ORDERTAPE, *arguments],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

@@ -1,0 +1,84 @@
+"""Where a setting comes from, and what is said of a wrong one."""
+
+from pathlib import Path
+
+import pytest
+
+from ordertape.config import load
+from ordertape.errors import StartUpError
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "ordertape.toml"
+    path.write_text(
+        'upstream = "http://file.example"\nlisten = "127.0.0.1:1"\nadmin = "off"\n'
+        "[timeouts]\nconnect = 1\nread = 2\n[limits]\norder = '2MiB'\n"
+        "[rules.order-defaults]\npartial_allowed = 'leave'\n",
+        encoding="utf-8",
+    )
+    return path
+
+
+def test_flags_win_over_the_environment_over_the_file_over_defaults(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ORDERTAPE_LISTEN", "127.0.0.1:2")
+    monkeypatch.setenv("ORDERTAPE_UPSTREAM", "http://environment.example")
+    monkeypatch.setenv("ORDERTAPE_TIMEOUTS__READ", "3")
+    loaded = load(file, {"upstream": "http://flag.example", "listen": None})
+    rows = {key: (value, place) for key, value, place in loaded.rows()}
+    assert rows["upstream"] == ("http://flag.example", "command line")
+    assert rows["listen"] == ("127.0.0.1:2", "environment")
+    assert rows["admin"] == ("off", str(file))
+    assert rows["timeouts.connect"] == (1.0, str(file))
+    assert rows["timeouts.read"] == (3.0, "environment")
+    assert rows["timeouts.body"] == (30.0, "default")
+    assert rows["limits.order"] == (2 << 20, str(file))
+    assert rows["rules.order-defaults.partial_allowed"] == ("leave", str(file))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("lisen = 'x'", "There is no setting lisen (from {file}); did you mean listen?"),
+        (
+            "[timeouts]\nconect = 1",
+            "There is no setting timeouts.conect (from {file}); did you mean connect?",
+        ),
+        (
+            "[timeouts]\nconnect = 'soon'",
+            (
+                "The setting timeouts.connect (from {file}) is wrong: Input should be a valid "
+                "number, unable to parse string as a number; correct it."
+            ),
+        ),
+        (
+            "zzzzqqqq = 1",
+            "There is no setting zzzzqqqq (from {file}); `ordertape config show` lists them all.",
+        ),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_place(tmp_path: Path, text: str, sentence: str) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(StartUpError) as error:
+        load(file, {})
+    assert str(error.value) == sentence.format(file=file)
+
+
+def test_a_file_that_is_not_there_or_no_toml_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(StartUpError, match=r"none\.toml cannot be read"):
+        load(tmp_path / "none.toml", {})
+    (tmp_path / "bad.toml").write_text("a = [", encoding="utf-8")
+    with pytest.raises(StartUpError, match=r"bad\.toml is not TOML"):
+        load(tmp_path / "bad.toml", {})
+
+
+def test_without_a_file_the_working_directory_decides(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert load(None, {}).settings.listen == "127.0.0.1:8080"
+    (tmp_path / "ordertape.toml").write_text("listen = '127.0.0.1:9'", encoding="utf-8")
+    assert load(None, {}).settings.listen == "127.0.0.1:9"
