@@ -27,11 +27,10 @@ from ordertape.upstream.sandbox import Sandbox
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What was put together: the gateway, and what the process around it must know."""
+    """What was put together: the gateway, and the store that the process around it asks."""
 
     gateway: Gateway
     store: SqliteStore
-    upstream: Upstream
 
 
 @asynccontextmanager
@@ -41,38 +40,38 @@ async def recording(settings: Settings) -> AsyncIterator[Parts]:
     Changes asked for over the control socket are taken as long as it is open.
     Errors: StartUpError.
     """
-    redaction, key_id = _redaction(settings, settings.db)
-    via = settings.via or f"ordertape-{key_id}"
+    redaction, via = _redaction(settings, settings.db)
     rules = rule_set(settings)
     upstream = _upstream(settings, via)
-    store = await SqliteStore.open(settings.db, settings=_store_settings(settings))
+    store = await SqliteStore.start(settings.db, settings=_store_settings(settings))
     try:
         async with control.serve_control(settings.db, _handlers(store)):
-            yield Parts(_gateway(settings, upstream, store, rules, redaction, via), store, upstream)
+            yield Parts(_gateway(settings, upstream, store, rules, redaction, via), store)
     finally:
         await upstream.close()
         await store.close()
 
 
 @asynccontextmanager
-async def replaying(settings: Settings, sources: Sequence[Path]) -> AsyncIterator[Parts]:
-    """A gateway that answers from recordings; what it answers is recorded in a scratch store.
+async def replaying(
+    settings: Settings, sources: Sequence[Path]
+) -> AsyncIterator[tuple[Parts, Replay]]:
+    """A gateway that answers from recordings; what it answers is recorded in a scratch store only.
 
     No client is built: there is nothing to call out with. Errors: StartUpError.
     """
     with tempfile.TemporaryDirectory(prefix="ordertape-replay-") as folder:
         scratch = Path(folder) / "scratch.db"
-        redaction, key_id = _redaction(settings, scratch)
+        redaction, via = _redaction(settings, scratch)
         rules = rule_set(settings)
-        upstream = Replay.load(sources, rules, redaction, Path(folder) / "index.db")
-        store = await SqliteStore.open(
-            scratch, settings=StoreSettings(synchronous="OFF", ballast=0, min_free=0)
-        )
-        via = settings.via or f"ordertape-{key_id}"
+        index = Path(folder) / "index.db"
+        replay = Replay(sources, rules=rules, redaction=redaction, index=index)
+        unsynchronised = StoreSettings(synchronous="OFF", ballast=0, min_free=0)
+        store = await SqliteStore.start(scratch, settings=unsynchronised)
         try:
-            yield Parts(_gateway(settings, upstream, store, rules, redaction, via), store, upstream)
+            yield Parts(_gateway(settings, replay, store, rules, redaction, via), store), replay
         finally:
-            await upstream.close()
+            await replay.close()
             await store.close()
 
 
@@ -96,7 +95,7 @@ def change(db: Path, command: str, **arguments: str) -> Mapping[str, Any]:
 
 
 async def _change_here(db: Path, command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    store = await SqliteStore.open(db, settings=StoreSettings())
+    store = await SqliteStore.start(db, settings=StoreSettings())
     try:
         return await _handlers(store)[command](dict(arguments))
     finally:
@@ -139,11 +138,12 @@ def _gateway(
 
 
 def _redaction(settings: Settings, db: Path) -> tuple[Redaction, str]:
+    """What is kept as a digest, and the pseudonym in Via, which is made from the same key."""
     key, key_id = load_key(db, settings.key_file)
     redaction = Redaction(
         headers=settings.redact.headers, query_keys=settings.redact.query, key=key, key_id=key_id
     )
-    return redaction, key_id
+    return redaction, settings.via or f"ordertape-{key_id}"
 
 
 def _store_settings(settings: Settings) -> StoreSettings:

@@ -276,10 +276,6 @@ class Gateway:
                 f"The service's answer was not whole after {self._limits.order_total:g} s; "
                 "the order may have been taken: ask the service before sending it again."
             )
-        except RefusedError as broken:
-            error = InDoubtError(
-                f"The request broke off while it was being sent; part of it has left. {broken}"
-            )
         except GatewayError as failed:
             error = failed
         except Exception:  # noqa: BLE001 - answered and recorded: nothing may be lost here

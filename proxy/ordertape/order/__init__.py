@@ -1,0 +1,28 @@
+"""Orders: bytes read safely into a tree, and the tree as rules see and edit it."""
+
+from __future__ import annotations
+
+from ordertape.order.names import ORDER_TYPES, SPELLINGS, specified
+from ordertape.order.reading import media_type_ok, read_root, read_tree
+from ordertape.order.tree import DEFAULT_QUANTITY, XML_BLANKS, Order
+
+__all__ = [
+    "DEFAULT_QUANTITY",
+    "ORDER_TYPES",
+    "SPELLINGS",
+    "XML_BLANKS",
+    "Order",
+    "media_type_ok",
+    "read_order",
+    "read_tree",
+    "specified",
+]
+
+
+def read_order(body: bytes, content_type: bytes | None) -> Order:
+    """Read an order, or refuse it in a sentence that names line and element.
+
+    Errors: TooLargeError, UnsupportedTypeError (charset), MalformedError, ForbiddenXmlError,
+    AmbiguousElementError. Source: xml-threats.md.
+    """
+    return Order(read_root(body, content_type))

@@ -1,0 +1,293 @@
+"""From bytes to a tree that every reader understands alike, or to a refusal.
+
+What two parsers may read differently is refused, not repaired: quotas and rules must judge the
+order that the service will see. The checks come in the order of xml-threats.md section 3, but
+nodes are bounded by counting in the decoded text, and one plain parse follows: the verdicts of a
+pull parser at a fraction of its time (performance.md, point 6).
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+from lxml import etree
+
+from ordertape.errors import (
+    AmbiguousElementError,
+    ForbiddenXmlError,
+    MalformedError,
+    TooLargeError,
+    UnsupportedTypeError,
+)
+from ordertape.order.names import REPEATABLE, SPECIFIED, VALUES, case_variant_of
+from ordertape.order.tree import XML_BLANKS, line_of, shown
+
+_MAX_BYTES = 1 << 20
+_MAX_DEPTH = 32
+_MAX_NODES = 20_000
+_MAX_ATTRIBUTES = 32
+_MAX_NAME = 128  # characters
+_MAX_VALUE = 1 << 16  # characters
+# libxml2 keeps every name that it ever met in a dictionary of its thread, for good.
+_MAX_NAMES = 256
+
+_CHARSETS = ("utf-8", "us-ascii", "iso-8859-1")
+_CHARSET = re.compile(rb";\s*charset\s*=\s*\"?([^\";\s]*)", re.IGNORECASE)
+_DECLARATION = re.compile(
+    rb"<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?P<v>[\"'])(?P<version>[0-9.]+)(?P=v)"
+    rb"(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?P<e>[\"'])(?P<encoding>[A-Za-z0-9._-]+)(?P=e))?"
+    rb"(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?P<s>[\"'])(?:yes|no)(?P=s))?"
+    rb"[ \t\r\n]*\?>"
+)
+_DECLARATION_BEGINS = re.compile(rb"<\?xml[ \t\r\n?]")
+_BLANKED = bytes(byte if byte in b"\r\n" else 0x20 for byte in range(256))
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # UTF-32 begins with one of them or a NUL
+# Element and attribute names; no character is looked at twice, whatever the text holds.
+_NAME = re.compile(r"<([^\s<>/!?]++)|\s([^\s<>/=\"']++)\s*+=")
+_TOLERATED_NAMESPACES = {
+    None: "",
+    "xsi": "http://www.w3.org/2001/XMLSchema-instance",
+    "xsd": "http://www.w3.org/2001/XMLSchema",
+}
+_NO_DTD = "The XML has a DTD; send the order without DOCTYPE and ENTITY."
+_RESOURCE_LIMIT = 114  # xmlParserErrors of libxml2, which lxml has no name for
+_LIMIT_ERRORS = (etree.ErrorTypes.ERR_NAME_TOO_LONG, _RESOURCE_LIMIT)
+
+
+def media_type_ok(content_type: bytes | None, body: bytes) -> bool:
+    """Whether the body of an order may be read as XML.
+
+    The XML types, an absent one, and form data that begins with `<`: what `curl -d` sends.
+    """
+    media_type = (content_type or b"").partition(b";")[0].strip().lower()
+    if media_type == b"application/x-www-form-urlencoded":
+        return body.removeprefix(codecs.BOM_UTF8).lstrip(b" \t\r\n").startswith(b"<")
+    return media_type in {b"", b"application/xml", b"text/xml"} or media_type.endswith(b"+xml")
+
+
+def read_root(body: bytes, content_type: bytes | None) -> etree._Element:
+    """The root of an order. Errors: as `read_order`."""
+    root, text = _parsed(body, content_type)
+    _check_root(root)
+    if "<?" in text:
+        _check_instructions(root)
+    if "=" in text:
+        _check_attributes(root)
+    if len(root):
+        _check_mixed(root)
+    _check_children(root, 1)
+    return root
+
+
+def read_tree(body: bytes, content_type: bytes | None) -> etree._Element:
+    """The root of any XML without a DTD that keeps within the limits; for comparing only.
+
+    Errors: as `read_order`.
+    """
+    return _parsed(body, content_type)[0]
+
+
+def _parsed(body: bytes, content_type: bytes | None) -> tuple[etree._Element, str]:
+    """The root, and the text that it was read from."""
+    if len(body) > _MAX_BYTES:
+        raise TooLargeError(f"The body passes {_MAX_BYTES} bytes; send a smaller order.")
+    text, plain = _decoded(body, content_type)
+    _check_text(text)
+    parser = etree.XMLParser(
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        dtd_validation=False,
+        huge_tree=False,
+        recover=False,
+        remove_comments=False,
+        remove_pis=False,
+    )
+    try:
+        root = etree.fromstring(plain, parser)
+    except etree.XMLSyntaxError as error:
+        problem = shown(" ".join((error.msg or "no document").split()), 200)
+        if error.code in _LIMIT_ERRORS:
+            raise ForbiddenXmlError(f"The XML passes a limit ({problem}); simplify it.") from error
+        raise MalformedError(f"The body is not well-formed XML ({problem}); correct it.") from error
+    if "<!" in text and root.getroottree().docinfo.internalDTD is not None:
+        raise ForbiddenXmlError(_NO_DTD)
+    return root, text
+
+
+# Before any parser sees it.
+
+
+def _decoded(body: bytes, content_type: bytes | None) -> tuple[str, bytes]:
+    """The text and its UTF-8 bytes, blanks where the declaration was: places stay true.
+
+    Mark, charset parameter and declaration have to agree (RFC 7303 section 3 ranks them).
+    """
+    if body.startswith(_UTF_16) or b"\0" in body[:4]:
+        raise UnsupportedTypeError("The body is UTF-16 or UTF-32; send the order as UTF-8.")
+    named = {"utf-8": "the byte order mark"} if body.startswith(codecs.BOM_UTF8) else {}
+    for value in _CHARSET.findall(content_type or b""):
+        named.setdefault(value.decode("latin-1").lower(), "Content-Type")
+    body = body.removeprefix(codecs.BOM_UTF8)
+    length, encoding = _declared(body)
+    if encoding is not None:
+        named.setdefault(encoding, "the XML declaration")
+    charset = _agreed(named)
+    body = body[:length].translate(_BLANKED) + body[length:]
+    try:
+        text = body.decode(charset)
+    except UnicodeDecodeError as error:
+        line = body.count(b"\n", 0, error.start) + 1
+        raise MalformedError(
+            f"The byte 0x{body[error.start]:02X} in line {line} is not {charset}; "
+            "encode the order as it says it is."
+        ) from error
+    if text.startswith("\ufeff"):
+        raise MalformedError("The body begins with two byte order marks; send one or none.")
+    return text, text.encode() if charset == "iso-8859-1" else body
+
+
+def _declared(body: bytes) -> tuple[int, str | None]:
+    """The length of the XML declaration, 0 without one, and the encoding that it names."""
+    declaration = _DECLARATION.match(body)
+    if declaration is None:
+        if _DECLARATION_BEGINS.match(body):
+            raise MalformedError("The XML declaration is malformed; correct it or leave it out.")
+        return 0, None
+    if declaration["version"] != b"1.0":
+        version = shown(declaration["version"].decode())
+        raise ForbiddenXmlError(f"The XML declaration says version {version}; send XML 1.0.")
+    encoding = declaration["encoding"]
+    return declaration.end(), None if encoding is None else encoding.decode().lower()
+
+
+def _agreed(named: dict[str, str]) -> str:
+    """The one charset that is named, by whichever place; UTF-8 where none is."""
+    for charset, place in named.items():
+        if charset not in _CHARSETS:
+            raise UnsupportedTypeError(
+                f"The charset {shown(charset)!r} in {place} is not taken; send the order as UTF-8."
+            )
+    if len(named) > 1:
+        said = " but ".join(f"{place} says {charset}" for charset, place in named.items())
+        raise ForbiddenXmlError(f"The charset is in doubt: {said}; name the true one only.")
+    return next(iter(named), "utf-8")
+
+
+def _check_text(text: str) -> None:
+    """What can be told from the text: no DTD, not too many nodes, attributes or names."""
+    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+        raise ForbiddenXmlError(_NO_DTD)
+    nodes = text.count("<") - text.count("</") + text.count("=")
+    if nodes > _MAX_NODES:
+        raise ForbiddenXmlError(f"The XML has over {_MAX_NODES} nodes; send smaller orders.")
+    if nodes > _MAX_NAMES and len(set(_NAME.findall(text))) > _MAX_NAMES:
+        raise ForbiddenXmlError(f"The XML has over {_MAX_NAMES} different names; use fewer.")
+
+
+# What the tree may hold.
+
+
+def _check_root(root: etree._Element) -> None:
+    if root.tag == "Order":
+        return
+    _check_name(root, str(root.tag))
+    raise MalformedError(f"The root is <{shown(root.tag)}> in {line_of(root)}; it must be <Order>.")
+
+
+def _check_instructions(root: etree._Element) -> None:
+    """None anywhere, but `<?` may stand in a comment or a CDATA section."""
+    kind = etree.ProcessingInstruction
+    before, after = root.itersiblings(kind, preceding=True), root.itersiblings(kind)
+    for instruction in (*before, *root.iter(kind), *after):
+        raise ForbiddenXmlError(
+            f"There is a processing instruction in {line_of(instruction)}; leave it out."
+        )
+
+
+def _check_attributes(root: etree._Element) -> None:
+    """No foreign namespace, not even declared, but for the two that C# declares unused."""
+    for element in root.iter(etree.Element):
+        for prefix, uri in element.nsmap.items():
+            if _TOLERATED_NAMESPACES.get(prefix) != uri:
+                raise ForbiddenXmlError(
+                    f"<{shown(element.tag)}> in {line_of(element)} declares the namespace "
+                    f"{shown(uri)}; send the order without namespaces."
+                )
+        attributes = element.items()
+        if len(attributes) > _MAX_ATTRIBUTES:
+            raise ForbiddenXmlError(
+                f"<{shown(element.tag)}> in {line_of(element)} has over {_MAX_ATTRIBUTES} "
+                "attributes; send fewer."
+            )
+        for name, value in attributes:
+            foreign = str(name).startswith("{")
+            if foreign or len(name) > _MAX_NAME or len(value) > _MAX_VALUE:
+                raise ForbiddenXmlError(
+                    f"The attribute {shown(name)} of <{shown(element.tag)}> in "
+                    f"{line_of(element)} is foreign or too long; leave it out."
+                )
+
+
+def _check_children(parent: etree._Element, depth: int) -> None:
+    """Names, nesting and values below `parent`, which is at this depth; the root's is 1."""
+    if depth >= _MAX_DEPTH:
+        raise ForbiddenXmlError(
+            f"<{shown(parent.tag)}> in {line_of(parent)} nests over {_MAX_DEPTH} deep; flatten it."
+        )
+    met = {"Order"}
+    for child in parent:
+        tag = child.tag
+        if not isinstance(tag, str):
+            continue  # a comment: instructions and entities have been refused
+        name = SPECIFIED.get(tag)
+        if name is None:
+            _check_name(child, tag)
+        elif name in met:
+            raise AmbiguousElementError(
+                f"<{tag}> in {line_of(child)} is there already; send it once."
+            )
+        elif name not in REPEATABLE:
+            met.add(name)
+        if len(child):
+            if name in VALUES:
+                raise ForbiddenXmlError(
+                    f"<{tag}> in {line_of(child)} holds an element or a comment; send a value only."
+                )
+            _check_mixed(child)
+            _check_children(child, depth + 1)
+        elif len(child.text or "") > _MAX_VALUE:
+            raise ForbiddenXmlError(
+                f"<{shown(tag)}> in {line_of(child)} holds over {_MAX_VALUE} characters; "
+                "shorten it."
+            )
+
+
+def _check_mixed(parent: etree._Element) -> None:
+    """Text beside elements or comments: which of it is the value depends on the reader."""
+    texts = [parent.text, *(child.tail for child in parent)]
+    if any(text is not None and text.strip(XML_BLANKS) for text in texts):
+        raise ForbiddenXmlError(
+            f"<{shown(parent.tag)}> in {line_of(parent)} holds text beside elements or comments; "
+            "send the one or the other."
+        )
+
+
+def _check_name(element: etree._Element, tag: str) -> None:
+    """A name that is not the specification's: unknown is fine, foreign or misspelt is not."""
+    if tag.startswith("{"):
+        raise ForbiddenXmlError(
+            f"<{shown(tag)}> in {line_of(element)} is in a namespace; send it without one."
+        )
+    if len(tag) > _MAX_NAME:
+        raise ForbiddenXmlError(
+            f"The name <{shown(tag)}> in {line_of(element)} is over {_MAX_NAME} characters long; "
+            "shorten it."
+        )
+    meant = case_variant_of(tag)
+    if meant is not None:
+        raise AmbiguousElementError(
+            f"<{tag}> in {line_of(element)} is written <{meant}>; send it so."
+        )

@@ -1,0 +1,220 @@
+"""An order's tree: what it says, what it costs, and the edits that rules make to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from lxml import etree
+
+from ordertape.errors import AmbiguousElementError, ViolatedError
+from ordertape.model import Edit, Violation
+from ordertape.order.names import ORDER_TYPES, specified, spellings
+
+XML_BLANKS = " \t\r\n"
+"""What XML calls white space (XML 1.0 section 2.3); U+00A0 and its kind are text."""
+
+DEFAULT_QUANTITY = 5000
+"""What a search without a Quantity costs, in telephone numbers (orders-api.md, Quantity)."""
+
+_NUMBER = re.compile(r"[0-9]{1,7}")
+
+
+class Order:
+    """An order's tree. Rules read it through `root` and the methods, and edit it only by these.
+
+    `rule` is the name that edits are noted under and violations are made with.
+    """
+
+    def __init__(self, root: etree._Element) -> None:
+        self.root = root
+        self.rule = ""
+        self._edits: list[Edit] = []
+        self._numbered: dict[tuple[etree._Element, str], dict[etree._Element, int]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Order {self.order_type}, {len(self._edits)} edits>"
+
+    # What it says.
+
+    @property
+    def types(self) -> tuple[etree._Element, ...]:
+        """The order-type elements, in document order; a valid order has one."""
+        return tuple(
+            child
+            for child in self.root.iterchildren(etree.Element)
+            if specified(str(child.tag)) in ORDER_TYPES
+        )
+
+    @property
+    def order_type(self) -> str | None:
+        """The name of the order-type element as sent, the first of several; None without one."""
+        return next((str(element.tag) for element in self.types), None)
+
+    @property
+    def customer_order_id(self) -> str | None:
+        """The client's own id, trimmed; None where it is absent or empty."""
+        return self._value("CustomerOrderId")
+
+    @property
+    def site_id(self) -> str | None:
+        """The SiteId, trimmed; None where it is absent or empty."""
+        return self._value("SiteId")
+
+    @property
+    def quantity(self) -> int | None:
+        """The Quantity as stated; None where it is absent, unreadable or not alone."""
+        stated = [self.text(element).strip(XML_BLANKS) for element in self.elements("Quantity")]
+        return int(stated[0]) if len(stated) == 1 and _NUMBER.fullmatch(stated[0]) else None
+
+    @property
+    def cost(self) -> int:
+        """The order's cost in telephone numbers: never a guess, and never too low.
+
+        A search costs its Quantity, or 5000 without one; existing numbers cost one each; several
+        order types cost their sum, an order without any 5000. Errors: ViolatedError (5009) for a
+        Quantity that is no number; AmbiguousElementError for one that stands anywhere but once
+        inside an order type.
+        """
+        types = self.types
+        for element in self.elements("Quantity"):
+            if element.getparent() not in types:
+                raise AmbiguousElementError(
+                    f"<Quantity> in {line_of(element)} stands outside the order type, where it may "
+                    "count or not; move it into the order-type element."
+                )
+        return sum(self._cost(element) for element in types) if types else DEFAULT_QUANTITY
+
+    def elements(self, name: str) -> Iterator[etree._Element]:
+        """Every element of this specified name, whatever its spelling, in document order."""
+        return self.root.iter(*spellings(name))
+
+    def leaves(self) -> Iterator[etree._Element]:
+        """Every element that holds a value or nothing, in document order."""
+        return (element for element in self.root.iter(etree.Element) if not len(element))
+
+    def child(self, parent: etree._Element, name: str) -> etree._Element | None:
+        """The first child of this specified name, whatever its spelling; None without one."""
+        return next(parent.iterchildren(*spellings(name)), None)
+
+    def text(self, element: etree._Element) -> str:
+        """The element's value, blanks and all; "" for an empty one."""
+        return element.text or ""
+
+    def xpath(self, element: etree._Element) -> str:
+        """The element's path, `/Order/A/B[2]`.
+
+        Siblings are numbered together and remembered: lxml's own `getpath` counts anew for each,
+        which takes seconds where thousands of telephone numbers are edited.
+        """
+        parent = element.getparent()
+        if parent is None:
+            return f"/{element.tag!s}"
+        name = str(element.tag)
+        path = f"{self.xpath(parent)}/{name}"
+        numbered = self._numbered.get((parent, name))
+        if numbered is None:
+            alike = list(parent.iterchildren(name))
+            if len(alike) == 1:
+                return path
+            numbered = {sibling: number for number, sibling in enumerate(alike, 1)}
+            self._numbered[parent, name] = numbered
+        return f"{path}[{numbered[element]}]"
+
+    def positions(self) -> Mapping[str, int]:
+        """The place of every element in document order, by its path."""
+        elements = self.root.iter(etree.Element)
+        return {self.xpath(element): index for index, element in enumerate(elements)}
+
+    # What rules do with it.
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """Every change so far, in the order made."""
+        return tuple(self._edits)
+
+    @property
+    def changed(self) -> bool:
+        """Whether any rule changed anything; if not, the bytes as received are what is sent."""
+        return bool(self._edits)
+
+    def set_text(self, element: etree._Element, value: str) -> None:
+        """Give a leaf another value and note it; an equal value is no edit.
+
+        Errors: ValueError for an element that has children, or a value that XML cannot hold.
+        """
+        before = self.text(element)
+        if value == before:
+            return
+        if len(element):
+            raise ValueError(f"{self.xpath(element)} has children; only a leaf has a value.")
+        element.text = value or None
+        self._edits.append(Edit(self.rule, self.xpath(element), before, value))
+
+    def add(self, parent: etree._Element, name: str, value: str) -> etree._Element:
+        """Append a child, indented as its siblings are, and note it.
+
+        Errors: ValueError for a name or a value that XML cannot hold.
+        """
+        added = etree.Element(name)
+        added.text = value or None
+        if len(parent):
+            last = parent[-1]
+            added.tail = last.tail
+            last.tail = parent[-2].tail if len(parent) > 1 else parent.text
+        parent.append(added)
+        self._numbered.pop((parent, name), None)
+        self._edits.append(Edit(self.rule, self.xpath(added), None, value))
+        return added
+
+    def violation(self, element: etree._Element, code: str, message: str) -> Violation:
+        """A violation at this element, by the rule that is being applied."""
+        return Violation(self.rule, code, self.xpath(element), element.sourceline or 0, message)
+
+    def serialize(self) -> bytes:
+        """The order as UTF-8 with a declaration; comments and unknown elements are kept."""
+        return etree.tostring(self.root.getroottree(), encoding="UTF-8", xml_declaration=True)
+
+    def _value(self, name: str) -> str | None:
+        element = self.child(self.root, name)
+        return None if element is None else self.text(element).strip(XML_BLANKS) or None
+
+    def _cost(self, order_type: etree._Element) -> int:
+        stated = order_type.findall("Quantity")
+        if len(stated) > 1:
+            raise AmbiguousElementError(
+                f"<Quantity> occurs {len(stated)} times in {self.xpath(order_type)}; send it once."
+            )
+        numbers = [self._number(element) for element in stated]
+        if order_type.tag != "ExistingTelephoneNumberOrderType":
+            return numbers[0] if numbers else DEFAULT_QUANTITY
+        # A reservation stands for a number, and may come without it.
+        named = [self._distinct(order_type, name) for name in ("TelephoneNumber", "ReservationId")]
+        return max(numbers + named)
+
+    def _distinct(self, order_type: etree._Element, name: str) -> int:
+        values = {self.text(element).strip(XML_BLANKS) for element in order_type.iter(name)}
+        return len(values - {""})
+
+    def _number(self, quantity: etree._Element) -> int:
+        value = self.text(quantity).strip(XML_BLANKS)
+        if _NUMBER.fullmatch(value) is not None:
+            return int(value)
+        message = (
+            f"Quantity in {line_of(quantity)} is {shown(value) or 'empty'}, not a number of one to "
+            "seven digits; send how many telephone numbers to order."
+        )
+        raise ViolatedError(
+            (Violation("cost", "5009", self.xpath(quantity), quantity.sourceline or 0, message),)
+        )
+
+
+def line_of(node: etree._Element) -> str:
+    """Where a node began, for a sentence."""
+    return "no line" if node.sourceline is None else f"line {node.sourceline}"
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """A client's words for a sentence of ours, at most `limit` characters of them."""
+    words = str(value)
+    return words if len(words) <= limit else f"{words[:limit]}…"

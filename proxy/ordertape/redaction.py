@@ -1,0 +1,161 @@
+"""What is never stored: credentials, cookies and what is configured, replaced by keyed digests.
+
+A digest is `ordertape:KEYID:` and 16 hex digits of HMAC-SHA256 over the secret: equal secrets stay
+equal, so that it can be told who did what, and nothing else can be learnt without the key. A value
+that already looks like a digest is digested like any other: a client that could send one would
+pass for someone else in the audit. Source: reference page durable-audit, section 7.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from urllib.parse import unquote_plus
+
+from ordertape.errors import StartUpError
+from ordertape.model import Headers
+
+__all__ = ["ALWAYS", "Redaction", "load_key"]
+
+ALWAYS = frozenset({b"authorization", b"proxy-authorization", b"cookie", b"set-cookie"})
+"""Header names, lower case, whose values are never stored."""
+
+_SCHEMES = frozenset(
+    b"basic bearer digest dpop hoba mutual negotiate ntlm oauth privatetoken token vapid".split()
+)
+"""Names that may stand before credentials; any other first word may be part of the secret."""
+
+_SEPARATORS = re.compile(r"([&;])")
+_USERINFO = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)([^/?#]*)@")
+_KEY_TEXT = re.compile(rb"[0-9a-fA-F]{64}\s*")
+
+
+class Redaction:
+    """Replaces secrets in headers and targets; names and query keys in any letter case."""
+
+    def __init__(
+        self, *, headers: Iterable[str], query_keys: Iterable[str], key: bytes, key_id: str
+    ) -> None:
+        self._headers = ALWAYS | {name.lower().encode() for name in headers}
+        self._query_keys = frozenset(name.lower() for name in query_keys)
+        self._key = key
+        self._mark = f"ordertape:{key_id}:"
+
+    def headers(self, headers: Headers) -> Headers:
+        """The same lines in the same order, without secrets.
+
+        Of Authorization the scheme stays, of Cookie the names, of Set-Cookie name and attributes.
+        """
+        if not any(name.lower() in self._headers for name, _ in headers):
+            return headers
+        return Headers.of((name, self._value(name.lower(), value)) for name, value in headers)
+
+    def target(self, target: str) -> str:
+        """The request target with digests for secret query values; else byte for byte the same."""
+        return self._with_secrets(
+            target, lambda value: self._digest(value.encode("utf-8", "surrogateescape"))
+        )
+
+    def constant_target(self, target: str) -> str:
+        """The target with `redacted` for secret query values: what a match key is made of."""
+        return self._with_secrets(target, lambda _: "redacted")
+
+    def _digest(self, secret: bytes) -> str:
+        return self._mark + hmac.digest(self._key, secret, "sha256").hex()[:16]
+
+    def _value(self, name: bytes, value: bytes) -> bytes:
+        if name not in self._headers:
+            return value
+        if name == b"cookie":
+            return b";".join(self._cookie(pair) for pair in value.split(b";"))
+        if name == b"set-cookie":
+            pair, semicolon, attributes = value.partition(b";")
+            return self._cookie(pair) + semicolon + attributes
+        scheme, space, credentials = value.partition(b" ")
+        if space and scheme.lower() in _SCHEMES:
+            return scheme + space + self._digest(credentials).encode()
+        return self._digest(value).encode()
+
+    def _cookie(self, pair: bytes) -> bytes:
+        """One cookie; without an equals sign all of it is the value (RFC 6265bis section 5.6)."""
+        name, equals, value = pair.partition(b"=")
+        if equals:
+            return name + equals + self._digest(value).encode()
+        spaces = pair[: len(pair) - len(pair.lstrip())]
+        return spaces + self._digest(pair.strip()).encode() if pair.strip() else pair
+
+    def _with_secrets(self, target: str, replaced: Callable[[str], str]) -> str:
+        if "@" in target:
+            target = _USERINFO.sub(lambda found: f"{found[1]}{replaced(found[2])}@", target)
+        if not self._query_keys:
+            return target
+        path, mark, query = target.partition("?")
+        pieces = _SEPARATORS.split(query)
+        return path + mark + "".join(self._piece(piece, replaced) for piece in pieces)
+
+    def _piece(self, piece: str, replaced: Callable[[str], str]) -> str:
+        name, equals, value = piece.partition("=")
+        if equals and unquote_plus(name).lower() in self._query_keys:
+            return name + equals + replaced(value)
+        return piece
+
+
+def load_key(database: Path, override: Path | None) -> tuple[bytes, str]:
+    """The key of the digests and its id; by default in `FILE.db.key`, made where there is none.
+
+    A file that was named (`override`) must be there: another key would break the link to what was
+    recorded before. Errors: StartUpError, also when others may read the file.
+    """
+    real = database.resolve()
+    path = override if override is not None else real.with_name(f"{real.name}.key")
+    try:
+        if override is None and not path.exists():
+            _create(path)
+        text = _read_private(path)
+    except OSError as error:
+        raise StartUpError(
+            f"The key file {path} cannot be used ({error.strerror}); it holds 64 hex digits, as "
+            "`openssl rand -hex 32` prints them, and only its owner may read it."
+        ) from error
+    if not _KEY_TEXT.fullmatch(text):
+        raise StartUpError(f"The key file {path} must hold 64 hex digits; restore it.")
+    key = bytes.fromhex(text.decode("ascii"))
+    return key, hashlib.sha256(b"ordertape key id" + key).hexdigest()[:8]
+
+
+def _create(path: Path) -> None:
+    """Write a new key beside its place and link it there: nobody ever reads half of one."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(file, secrets.token_hex(32).encode() + b"\n")
+        os.fsync(file)
+        path.hardlink_to(draft)
+    except FileExistsError:
+        return  # another process was first: its key holds
+    finally:
+        os.close(file)
+        draft.unlink()
+    directory = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def _read_private(path: Path) -> bytes:
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        if stat.S_IMODE(os.fstat(file).st_mode) & 0o077:
+            raise StartUpError(
+                f"Others than its owner may read the key file {path}; run: chmod 600 {path}"
+            )
+        return os.read(file, 1024)
+    finally:
+        os.close(file)

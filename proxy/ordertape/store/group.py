@@ -1,0 +1,158 @@
+"""Group commit: everything that waited during the last one becomes one transaction.
+
+Jobs are written in the order they came. A job that cannot be written (an illegal transition, an id
+that exists) fails alone: the group is then written again, each job under a SAVEPOINT of its own.
+What a job must ask of the database before its rows are planned belongs under that SAVEPOINT too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ordertape.model import IllegalTransitionError, State, move
+from ordertape.store.batch import Batch, NotMovedError
+from ordertape.store.chain import Head, read_head
+from ordertape.store.connection import sqlite3
+from ordertape.store.emergency import Spilled
+
+__all__ = ["Done", "Fate", "Job", "Stamp", "commit", "is_fault_of_the_store"]
+
+
+class Fate(enum.Enum):
+    """What becomes of a job while the store cannot be written."""
+
+    REFUSED = enum.auto()
+    """Its caller is told at once: intents, refusals."""
+    DROPPED = enum.auto()
+    """It is counted: records of safe requests."""
+    KEPT = enum.auto()
+    """It waits until the store can be written again: outcomes, deliveries."""
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One thing to be written. `plan` gathers its rows; what it returns is the future's result.
+
+    `exchange_id` is set for intents, `spill` for outcomes. `size` is in bytes, about.
+    """
+
+    plan: Callable[[Batch], int | None]
+    fate: Fate
+    size: int = 0
+    future: asyncio.Future[Any] | None = None
+    exchange_id: str | None = None
+    spill: Spilled | None = None
+    timer: asyncio.TimerHandle | None = None
+    landed: bool = False
+    spilled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What became of a job: its result, or the error its caller gets."""
+
+    job: Job
+    result: Any = None
+    error: Exception | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What is noted with every exchange: the gateway's version, and which run of it."""
+
+    software: str
+    boot: str
+
+    def batch(self, head: Head) -> Batch:
+        """An empty batch after this head."""
+        return Batch(head, self.software, self.boot)
+
+
+def commit(connection: sqlite3.Connection, jobs: Sequence[Job], stamp: Stamp) -> list[Done]:
+    """Write the jobs in one transaction, durable on return.
+
+    Errors: SQLite's own, when the fault is the store's (`is_fault_of_the_store`): nothing is
+    written then. A job's own error is in its `Done`.
+    """
+    try:
+        return _transaction(connection, jobs, stamp, _together)
+    except Exception as error:
+        # Whatever one job raised must not take the others with it.
+        if is_fault_of_the_store(error):
+            raise
+        return _transaction(connection, jobs, stamp, _one_by_one)
+
+
+def is_fault_of_the_store(error: Exception) -> bool:
+    """Whether no job could be written (disk, lock, damage), rather than this one."""
+    jobs_own = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, jobs_own)
+
+
+_Write = Callable[[sqlite3.Connection, Sequence[Job], Stamp], list[Done]]
+
+
+def _transaction(
+    connection: sqlite3.Connection, jobs: Sequence[Job], stamp: Stamp, write: _Write
+) -> list[Done]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        done = write(connection, jobs, stamp)
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+    return done
+
+
+def _together(connection: sqlite3.Connection, jobs: Sequence[Job], stamp: Stamp) -> list[Done]:
+    batch = stamp.batch(read_head(connection))
+    done = [Done(job, job.plan(batch)) for job in jobs]
+    batch.write(connection)
+    return done
+
+
+def _one_by_one(connection: sqlite3.Connection, jobs: Sequence[Job], stamp: Stamp) -> list[Done]:
+    return [_alone(connection, job, stamp) for job in jobs]
+
+
+def _alone(connection: sqlite3.Connection, job: Job, stamp: Stamp) -> Done:
+    connection.execute("SAVEPOINT job")
+    try:
+        batch = stamp.batch(read_head(connection))
+        done = Done(job, job.plan(batch))
+        batch.write(connection)
+    except NotMovedError as error:
+        connection.execute("ROLLBACK TO job")
+        done = _not_moved(connection, job, error)
+    except Exception as error:
+        # It goes to the job's caller, who asked for what cannot be written.
+        if is_fault_of_the_store(error):
+            raise
+        connection.execute("ROLLBACK TO job")
+        done = Done(job, error=error)
+    connection.execute("RELEASE job")
+    return done
+
+
+def _not_moved(connection: sqlite3.Connection, job: Job, raised: NotMovedError) -> Done:
+    """An outcome that is in the store already is as good as written; another is illegal."""
+    if job.spill is None:
+        return Done(job, error=raised)
+    outcome = job.spill.outcome
+    row = connection.execute(
+        "SELECT state, settled_at FROM exchange WHERE seq = ? AND id = ?",
+        (job.spill.seq, job.spill.exchange_id),
+    ).fetchone()
+    if row == (outcome.state.value, outcome.at):
+        return Done(job)
+    try:
+        move(None if row is None else State(row[0]), outcome.state)
+    except IllegalTransitionError as error:
+        return Done(job, error=error)
+    return Done(job, error=IllegalTransitionError("There is no such exchange to end."))

@@ -1,0 +1,34 @@
+"""How a store is kept: every number that its parts go by."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+__all__ = ["StoreSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSettings:
+    """Sizes in bytes, times in seconds.
+
+    `durability` strict: safe requests too wait for their commit. `synchronous` OFF is for scratch
+    files. `queue_limit` bounds the records that nobody waits for. An outcome that is not committed
+    after `commit_deadline` goes to the emergency file, FILE.db.emergency unless named. Below
+    `min_free` bytes on the disk nothing new is taken; `ballast` bytes more are held back for the
+    outcomes of orders already sent. `busy_timeout` is how long another program's lock is waited
+    for, `retry_interval` how often a failing store is tried, `delivery_interval` how long notes of
+    deliveries are gathered.
+    """
+
+    durability: Literal["normal", "strict"] = "normal"
+    synchronous: Literal["FULL", "OFF"] = "FULL"
+    queue_limit: int = 16 << 20
+    commit_deadline: float = 5.0
+    emergency_path: Path | None = None
+    ballast: int = 16 << 20
+    min_free: int = 64 << 20
+    busy_timeout: float = 5.0
+    retry_interval: float = 0.25
+    delivery_interval: float = 0.1

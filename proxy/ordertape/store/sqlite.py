@@ -1,0 +1,176 @@
+"""The store in SQLite, as the gateway sees it: coroutines in front of one writer thread."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from contextlib import suppress
+from pathlib import Path
+
+from ordertape import __version__
+from ordertape.errors import UnavailableError
+from ordertape.model import Exchange, Outcome
+from ordertape.store import Health, Pause
+from ordertape.store.group import Stamp
+from ordertape.store.inbox import Inbox
+from ordertape.store.settings import StoreSettings
+from ordertape.store.space import FreeSpace
+from ordertape.store.startup import Opened, open_to_write
+from ordertape.store.writer import Writer
+
+__all__ = ["SqliteStore", "StoreSettings"]
+
+_HEALTHY = Health(ok=True)
+
+
+class SqliteStore:
+    """The `Store` of `ordertape.store`; made by `start`, used from the loop that made it.
+
+    `recovered` is how many exchanges the start found PENDING.
+    """
+
+    def __init__(self, opened: Opened, settings: StoreSettings, stamp: Stamp) -> None:
+        self.recovered = opened.recovered
+        self._path = opened.path
+        self._settings = settings
+        self._lock = opened.lock
+        self._ballast = opened.ballast
+        self._free = FreeSpace(opened.path.parent)
+        self._pauses = {pause.account: pause for pause in opened.pauses}
+        self._changing_pauses = asyncio.Lock()
+        self._closed = False
+        self._writer = Writer(
+            opened.path,
+            opened.connection,
+            settings=settings,
+            stamp=stamp,
+            emergency=opened.emergency,
+            ballast=opened.ballast,
+        )
+        self._inbox = Inbox(self._writer, opened.emergency, settings)
+
+    def __repr__(self) -> str:
+        return f"<SqliteStore {self._path.name}: {self.health().reason or 'ok'} {self.lost} lost>"
+
+    @classmethod
+    async def start(cls, path: Path, *, settings: StoreSettings) -> SqliteStore:
+        """Open the store at `path`, made where there is none, and recover what was left PENDING.
+
+        Errors: StartUpError, also when another process writes it.
+        """
+        stamp = Stamp(__version__, str(uuid.uuid4()))
+        return cls(await asyncio.to_thread(open_to_write, path, settings, stamp), settings, stamp)
+
+    @property
+    def lost(self) -> int:
+        """How many records of safe requests a failing store dropped."""
+        return self._inbox.lost
+
+    async def open(self, exchange: Exchange) -> int:
+        """Record the intent, PENDING; return its number. Errors: UnavailableError."""
+        self._require_health()
+        seq = await self._inbox.written(
+            lambda batch: batch.open(exchange), _size(exchange), exchange.id
+        )
+        return seq or 0
+
+    async def refuse(self, exchange: Exchange, outcome: Outcome) -> None:
+        """Record a refused request in one write. Errors: UnavailableError."""
+        self._require_health()
+        await self._inbox.written(lambda batch: batch.refuse(exchange, outcome), _size(exchange))
+
+    async def settle(self, handle: int, exchange_id: str, outcome: Outcome) -> None:
+        """Record how it ended, in the store or, past the deadline, in the emergency file.
+
+        It is written even if the caller is cancelled. Errors: UnavailableError when neither took
+        it; IllegalTransitionError, nothing changed, when the exchange cannot end so.
+        """
+        await self._inbox.settle(handle, exchange_id, outcome)
+
+    async def record(self, exchange: Exchange, outcome: Outcome) -> None:
+        """Queue a safe request with its outcome; wait for room, in strict durability for disk."""
+        size = _size(exchange, outcome)
+        try:
+            await self._inbox.room(size, lambda: self.health().ok)
+        finally:
+            # A caller that goes away while it waits leaves its record here all the same.
+            written = self._queue(exchange, outcome, size)
+        if written is not None and self._settings.durability == "strict":
+            with suppress(TimeoutError):  # a store that hangs must not hang a read
+                async with asyncio.timeout(self._settings.commit_deadline):
+                    await written
+
+    def delivered(self, handle: int, exchange_id: str, delivered: bool) -> None:  # noqa: FBT001 - the protocol's shape
+        """Note, without waiting, whether the client was given the whole answer."""
+        self._inbox.note(handle, exchange_id, delivered=delivered)
+
+    async def pause(self, pause: Pause) -> None:
+        """Stop new orders, at once; durable on return.
+
+        Errors: UnavailableError when it could not be recorded; it is in force all the same, but
+        only until the gateway ends.
+        """
+        async with self._changing_pauses:
+            self._pauses[pause.account] = pause
+            try:
+                await self._inbox.written(lambda batch: batch.pause(pause), 512)
+            except UnavailableError as error:
+                raise UnavailableError(
+                    f"Orders are stopped, but only until the gateway ends: {error}"
+                ) from error
+
+    async def resume(self, account: str, reason: str, operator: str, at: int) -> bool:
+        """Lift the stop of this account; False where there was none. Errors: UnavailableError."""
+        async with self._changing_pauses:
+            if account not in self._pauses:
+                return False
+            await self._inbox.written(
+                lambda batch: batch.resume(account, reason, operator, at), 512
+            )
+            del self._pauses[account]
+            return True
+
+    def paused(self, account: str | None) -> Pause | None:
+        """The stop that concerns this account, from memory; None where there is none."""
+        general = self._pauses.get("*")
+        return general if general is not None or account is None else self._pauses.get(account)
+
+    def health(self) -> Health:
+        """Whether new exchanges can be recorded now, from memory."""
+        if self._closed:
+            return Health(ok=False, reason="The store is closed.")
+        failure = self._writer.failure
+        if failure is not None:
+            return Health(ok=False, reason=f"The store {self._path.name} fails ({failure}).")
+        if self._ballast.missing or self._free.bytes() < self._settings.min_free:
+            return Health(ok=False, reason=f"The disk of {self._path.name} is nearly full.")
+        return _HEALTHY
+
+    async def close(self) -> None:
+        """Write what is queued and let go of the file."""
+        if not self._closed:
+            self._closed = True
+            await self._inbox.close()
+            self._lock.release()
+
+    def _require_health(self) -> None:
+        health = self.health()
+        if not health.ok:
+            raise UnavailableError(
+                f"The request cannot be recorded: {health.reason} "
+                "Nothing was sent, try again later."
+            )
+
+    def _queue(
+        self, exchange: Exchange, outcome: Outcome, size: int
+    ) -> asyncio.Future[None] | None:
+        if not self.health().ok:
+            self._inbox.lost += 1
+            return None
+        return self._inbox.record(lambda batch: batch.record(exchange, outcome), size)
+
+
+def _size(exchange: Exchange, outcome: Outcome | None = None) -> int:
+    """About what a job adds to the WAL: its bodies, and its rows' share of pages."""
+    messages = [exchange.received, exchange.sent, None if outcome is None else outcome.answered]
+    return 4096 + sum(len(message.body) for message in messages if message is not None)

@@ -1,0 +1,179 @@
+"""Answers from recordings. There is no client in here: nothing to call out with.
+
+The sources are only read. A scratch index holds each recording's match key, its turn, and whether
+it was used; a look-up is one probe of it, however many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from email.utils import formatdate
+from pathlib import Path
+
+from ordertape import canonical, coding
+from ordertape.errors import NoRecordingError, RefusedError, StartUpError, UnknownPathError
+from ordertape.model import Body, Headers, Kind, Message, Origin, Request, Response
+from ordertape.order import Order, read_order
+from ordertape.redaction import Redaction
+from ordertape.rule import RuleSet
+from ordertape.store.connection import sqlite3
+from ordertape.store.reading import Reader, Recorded
+
+_INDEX = """
+CREATE TABLE recording(
+    turn INTEGER PRIMARY KEY, key TEXT NOT NULL, source INTEGER NOT NULL, seq INTEGER NOT NULL,
+    upstream TEXT NOT NULL, used INTEGER NOT NULL DEFAULT 0
+);
+CREATE TABLE path(path TEXT PRIMARY KEY) WITHOUT ROWID;
+"""
+_FIRST_UNUSED = """
+UPDATE recording SET used = 1
+WHERE turn = (SELECT min(turn) FROM recording WHERE key = ? AND used = 0)
+RETURNING source, seq, upstream
+"""
+_LAST = "SELECT source, seq, upstream FROM recording WHERE key = ? ORDER BY turn DESC LIMIT 1"
+
+_REPEATED = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Asking again changes nothing, so the last recording of a key answers for ever."""
+
+_ORDER_LIMIT = 1 << 20
+
+
+class Replay:
+    """The recordings of one or several stores, as an upstream.
+
+    The first request with a key gets its first recording, and so on in turn; then safe methods get
+    the last one again, and others nothing. `misses` are the sentences of those that got none.
+    """
+
+    origin = Origin.RECORDED
+    url = ""
+
+    def __init__(
+        self, sources: Sequence[Path], *, rules: RuleSet, redaction: Redaction, index: Path
+    ) -> None:
+        """Open the stores and index them into `index`, a new file. Errors: StartUpError."""
+        self.misses: list[str] = []
+        self._readers = [Reader(source) for source in sources]
+        self._index = sqlite3.connect(index, isolation_level=None)
+        self._index.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _INDEX)
+        self._index.execute("BEGIN")
+        for number, reader in enumerate(self._readers):
+            self._take_in(number, _recordings(reader, rules, redaction))
+        self._index.execute("CREATE INDEX turn ON recording(key, used, turn)")
+        self._index.execute("COMMIT")
+        [self.count] = self._index.execute("SELECT count(*) FROM recording").fetchone()
+        if not self.count:
+            raise StartUpError(
+                "There is no completed exchange in the recordings, so nothing can be answered; "
+                "record some with `ordertape serve`."
+            )
+
+    def _take_in(self, number: int, recordings: Iterator[tuple[Recorded, str]]) -> None:
+        for recorded, key in recordings:
+            self._index.execute(
+                "INSERT INTO recording(key, source, seq, upstream) VALUES (?, ?, ?, ?)",
+                (key, number, recorded.seq, recorded.upstream),
+            )
+            path = recorded.target.partition("?")[0]
+            self._index.execute("INSERT OR IGNORE INTO path VALUES (?)", (path,))
+
+    async def send(self, request: Request) -> Response:
+        """The recording whose turn it is. Errors: NoRecordingError, UnknownPathError."""
+        found = self._claim(request)
+        answered = found and self._readers[found[0]].message(found[1], "answered")
+        if found is None or answered is None or answered.truncated:
+            miss = self._miss(request, partly=answered is not None)
+            self.misses.append(str(miss))
+            raise miss
+        return _response(answered, upstream=found[2])
+
+    async def close(self) -> None:
+        """Let go of the files."""
+        self._index.close()
+        for reader in self._readers:
+            reader.close()
+
+    def _claim(self, request: Request) -> tuple[int, int, str] | None:
+        for key in canonical.matched_by(request.match_key or ""):
+            found: tuple[int, int, str] | None = self._index.execute(
+                _FIRST_UNUSED, (key,)
+            ).fetchone()
+            if found is None and request.method in _REPEATED:
+                found = self._index.execute(_LAST, (key,)).fetchone()
+            if found is not None:
+                return found
+        return None
+
+    def _miss(self, request: Request, *, partly: bool) -> NoRecordingError:
+        what = f"{request.method} {request.path}"
+        if partly:
+            return NoRecordingError(
+                f"The answer to {what} was recorded only in part, because it was too large; "
+                "record it anew with a higher limits.record."
+            )
+        if not self._index.execute("SELECT 1 FROM path WHERE path = ?", (request.path,)).fetchone():
+            return UnknownPathError(
+                f"There is no recording of any request to {request.path}; "
+                "correct the path, or record one."
+            )
+        keys = list(canonical.matched_by(request.match_key or ""))
+        marks = ", ".join("?" * len(keys))
+        [used] = self._index.execute(
+            f"SELECT count(*) FROM recording WHERE key IN ({marks})",  # noqa: S608 - marks only
+            keys,
+        ).fetchone()
+        if used:
+            return NoRecordingError(
+                f"Every recording of this {what} has been used ({used} of {used}); "
+                "record as many as the client sends."
+            )
+        return NoRecordingError(
+            f"There is no recording of {what} with this query, body and credentials; "
+            "send what was recorded, or record this."
+        )
+
+
+def _recordings(
+    reader: Reader, rules: RuleSet, redaction: Redaction
+) -> Iterator[tuple[Recorded, str]]:
+    """Each completed exchange with its key by the rules in force.
+
+    The key that was stored is that key where rules and key version are still the same.
+    """
+    for recorded in reader.completed():
+        stored = recorded.match_key
+        if stored and recorded.rules_version == rules.version and canonical.is_current(stored):
+            yield recorded, stored
+        elif (received := reader.message(recorded.seq, "received")) is not None:
+            yield recorded, _key(recorded, received, rules, redaction)
+
+
+def _key(recorded: Recorded, received: Message, rules: RuleSet, redaction: Redaction) -> str:
+    order: Order | None = None
+    headers = received.headers
+    media_type = headers.get(b"content-type")
+    if recorded.kind is Kind.ORDER:
+        try:
+            order = read_order(coding.decoded(received.body, headers, _ORDER_LIMIT), media_type)
+            rules.apply(order, recorded.account)
+        except RefusedError:
+            order = None  # the rules in force refuse it: it will never be asked for
+    return canonical.match_key(
+        recorded.method,
+        redaction.constant_target(recorded.target),
+        received.body,
+        media_type,
+        headers.get(b"authorization") is not None,
+        order,
+    )
+
+
+def _response(answered: Message, *, upstream: str) -> Response:
+    """What was recorded, with today's Date."""
+    _, status, reason = (*answered.line.split(b" ", 2), b"")[:3]
+    today = formatdate(usegmt=True).encode()
+    headers = Headers.of(
+        (name, today if name.lower() == b"date" else value) for name, value in answered.headers
+    )
+    return Response(int(status), reason, headers, Body(answered.body), upstream)

@@ -1,0 +1,47 @@
+"""The WAL is emptied when nothing is being written, and never by the writer."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+from pathlib import Path
+
+from ordertape.store.connection import connect_reader, sqlite3
+from ordertape.store.sqlite import SqliteStore
+from recorded import intent, until
+
+Start = Callable[..., Awaitable[SqliteStore]]
+
+
+def wal_size(db: Path) -> int:
+    return size(db.with_name("tape.db-wal"))
+
+
+def size(path: Path) -> int:
+    return path.stat().st_size
+
+
+async def test_an_idle_store_empties_its_wal(db: Path, store: SqliteStore) -> None:
+    await asyncio.gather(*(store.open(intent()) for _ in range(50)))
+    written = size(db)
+    assert wal_size(db) > 0
+    await until(lambda: wal_size(db) == 0)
+    assert size(db) > written
+
+
+async def test_a_reader_that_stays_stops_nobody(db: Path, store: SqliteStore) -> None:
+    await store.open(intent())
+    with closing(connect_reader(db)) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute("SELECT count(*) FROM exchange").fetchone() == (1,)
+        await asyncio.gather(*(store.open(intent()) for _ in range(50)))
+        assert reader.execute("SELECT count(*) FROM exchange").fetchone() == (1,)
+        reader.execute("ROLLBACK")
+        assert reader.execute("SELECT count(*) FROM exchange").fetchone() == (51,)
+
+
+async def test_a_scratch_store_does_not_wait_for_the_disk(db: Path, start: Start) -> None:
+    store = await start(synchronous="OFF")
+    await store.open(intent())
+    await store.close()
+    with closing(sqlite3.connect(db)) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -1,0 +1,161 @@
+"""Equal keys for equal requests, and for no others."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import etree
+
+from order_shapes import indented, orders, values
+from ordertape.canonical import is_current, match_key, matched_by
+from ordertape.order import XML_BLANKS, read_order
+
+XML = b"application/xml"
+JSON = b"application/json"
+
+
+def key(
+    body: bytes = b"",
+    content_type: bytes | None = XML,
+    *,
+    method: str = "POST",
+    target: str = "/a",
+    authorized: bool = False,
+) -> str:
+    return match_key(method, target, body, content_type, authorized, None)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (b"<A><B>1</B></A>", b"<A>\r\n\t<B>\n1 </B>\n</A>\n"),
+        (b"<A b='1' c='2'/>", b'<A  c = "2" b="1"></A>'),
+        (b"<p:A xmlns:p='u'><p:B/></p:A>", b"<A xmlns='u'><q:B xmlns:q='u'/></A>"),
+        (b"<A/>", b"<?xml version='1.0' encoding='utf-8'?><!-- c --><A><?x y?></A>"),
+        (b"<A><B/>1<C/></A>", b"<A><B/><!-- c --> 1 <?x?><C/></A>"),
+        (b"<A>10</A>", b"<A><![CDATA[1]]>&#48;</A>"),
+        ("<A>é</A>".encode(), b"<?xml version='1.0' encoding='iso-8859-1'?><A>\xe9</A>"),
+    ],
+)
+def test_xml_is_known_whatever_it_was_written_with(one: bytes, other: bytes) -> None:
+    assert key(one) == key(other) == key(other, b"text/xml") == key(other, None)
+
+
+@pytest.mark.parametrize(
+    "others",
+    [
+        [b"<A/>", b"<B/>", b"<A xmlns='u'/>", b"<A><A/></A>", b"<A>A</A>", b"<A A=''/>"],
+        [b"<A><B/><C/></A>", b"<A><C/><B/></A>", b"<A><B><C/></B></A>", b"<A><BC/></A>"],
+        [
+            b"<A b='1'/>",
+            b"<A b='2'/>",
+            b"<A><b>1</b></A>",
+            b"<A>b1</A>",
+            b"<A xmlns:p='u' p:b='1'/>",
+        ],
+        [b"<A>1</A>", b"<A>\xc2\xa01</A>", b"<A>1 1</A>", b"<A>1  1</A>"],
+        [b"<A><B/>1<C/></A>", b"<A><B>1</B><C/></A>", b"<A><B/><C/>1</A>", b"<A>1<B/><C/></A>"],
+        [b"<A", b"<A ", b"<!DOCTYPE A><A/>", b"<!DOCTYPE A><A />", b"<A>" * 300, b"", b" "],
+    ],
+)
+def test_xml_that_differs_has_another_key(others: list[bytes]) -> None:
+    assert len({key(body) for body in others}) == len(others)
+
+
+def test_json_is_known_whatever_its_order_and_blanks() -> None:
+    one, other = b'{"a": [1, "x"], "b": null}', b'\n{"b":null,"a":[1,"\\u0078"]}'
+    assert key(one, JSON) == key(other, JSON) == key(other, b"application/hal+json; charset=utf-8")
+
+
+def test_json_that_differs_has_another_key() -> None:
+    others = [
+        b'{"a": 1}',
+        b'{"a": "1"}',
+        b'{"a": 1.0}',
+        b'{"a": true}',
+        b'{"a": "true"}',
+        b'{"a": null}',
+        b'{"a": [1]}',
+        b'{"a": [[1]]}',
+        b'{"a": 1, "a": 1}',
+        b'{"a":1,"a":1}',
+        b'{"a": NaN}',
+        b'{"a": "\\ud800"}',
+        b"[" * 100_000,
+        b'"' + b"a" * 10,
+        b"\xff",
+        b"1" * 5000,
+    ]
+    assert len({key(body, JSON) for body in others}) == len(others)
+
+
+def test_other_bodies_are_known_by_their_bytes() -> None:
+    plain = b"text/plain"
+    assert key(b"<A/>", plain) != key(b"<A />", plain)
+    assert key(b"<A/>", plain) == key(b"<A/>", b"image/png")
+    assert key(b"", None, method="GET") == key(b"", XML, method="GET")
+
+
+def test_the_query_counts_without_its_order_and_everything_else_as_it_is() -> None:
+    assert key(target="/a?b=1&c=2") == key(target="/a?c=2&b=1")
+    targets = [
+        "/a",
+        "/a/",
+        "/b",
+        "/A",
+        "/a?b=1",
+        "/a?b=2",
+        "/a?b=1&b=1",
+        "/a?b%3D1",
+        "/a?b=1%26c=2",
+    ]
+    keys = {key(target=target) for target in targets}
+    assert len(keys) == len(targets)
+    assert key(method="PUT") not in keys
+    assert key(target="/\udcff") not in keys
+
+
+def test_a_recording_without_credentials_answers_requests_with_and_without() -> None:
+    with_them, without = key(authorized=True), key(authorized=False)
+    assert with_them != without
+    assert matched_by(with_them) == (with_them, without)
+    assert matched_by(without) == (without,)
+    assert is_current(with_them)
+    assert is_current(without)
+    assert not is_current(with_them.replace("1:", "0:", 1))
+
+
+@given(orders(), st.sampled_from(["", " ", "\t", "    "]))
+def test_an_order_is_known_whatever_its_indentation(root: etree._Element, space: str) -> None:
+    compact = etree.tostring(root)
+    assert key(compact) == key(indented(root, space))
+    read = read_order(compact, XML)
+    assert match_key("POST", "/a", b"other", None, False, read) == key(compact)
+
+
+@given(orders(), values, st.data())
+def test_an_order_with_another_value_has_another_key(
+    root: etree._Element, value: str, data: st.DataObject
+) -> None:
+    before = key(etree.tostring(root))
+    leaf = data.draw(st.sampled_from([element for element in root.iter() if not len(element)]))
+    same = (leaf.text or "").strip(XML_BLANKS) == value.strip(XML_BLANKS)
+    leaf.text = value
+    assert (key(etree.tostring(root)) == before) is same
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(json_values, json_values)
+def test_json_has_equal_keys_where_its_compact_sorted_form_is_equal(
+    one: object, other: object
+) -> None:
+    forms = [json.dumps(value, sort_keys=True, separators=(",", ":")) for value in (one, other)]
+    keys = [key(json.dumps(value, indent=1).encode(), JSON) for value in (one, other)]
+    assert (keys[0] == keys[1]) is (forms[0] == forms[1])

@@ -1,0 +1,166 @@
+"""Every command of the README and of docs/ runs, and prints what is shown under it.
+
+A fence `console` holds commands after `$ ` and their output; one of `console server` holds a
+command that goes on, and the lines that it prints when it is ready. Ids, times, ports and
+durations differ from run to run and are compared as such; a line of `…` stands for any lines.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ordertape.testing import refused_port
+
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+_FENCE = re.compile(
+    r"^```(console|console server|toml|python)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL
+)
+_VARYING = [
+    (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "<time>"),
+    (re.compile(r"127\.0\.0\.1:\d+"), "<address>"),
+    (re.compile(r"\b\d+\.\d+\b"), "<figure>"),
+    (re.compile(r"ordertape:[0-9a-f]{8}:[0-9a-f]{16}"), "<digest>"),
+    (re.compile(r"Date: .*"), "Date: <date>"),
+    (re.compile(r"\b[0-9a-f]{12,64}\b"), "<hash>"),
+    (re.compile(r"[ \t]+"), " "),
+]
+
+
+@dataclass(frozen=True)
+class Block:
+    """A fence of a document: its kind, the file that it shows, and its lines."""
+
+    kind: str
+    file: str | None
+    text: str
+
+
+def blocks(document: Path) -> list[Block]:
+    return [Block(*match.groups()) for match in _FENCE.finditer(document.read_text("utf-8"))]
+
+
+def commands(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Each command with the lines shown under it; a backslash at a line's end continues it."""
+    command, shown = "", list[str]()
+    going_on = False
+    for line in text.splitlines():
+        if line.startswith("$ "):
+            if command:
+                yield command, shown
+            command, shown = line[2:], []
+            going_on = line.endswith("\\")
+        elif going_on:
+            command += "\n" + line
+            going_on = line.endswith("\\")
+        else:
+            shown.append(line)
+    if command:
+        yield command, shown
+
+
+def plain(lines: list[str]) -> list[str]:
+    found = [line.rstrip() for line in lines]
+    for pattern, name in _VARYING:
+        found = [pattern.sub(name, line) for line in found]
+    return [line.strip() for line in found if line.strip()]
+
+
+def agrees(shown: list[str], printed: list[str]) -> bool:
+    """Whether what is shown is what was printed; `…` stands for any lines."""
+    if not shown:
+        return not printed
+    if shown[0] == "…":
+        return any(agrees(shown[1:], printed[skip:]) for skip in range(len(printed) + 1))
+    return bool(printed) and shown[0] == printed[0] and agrees(shown[1:], printed[1:])
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_command_of_a_document_prints_what_is_shown(document: Path, tmp_path: Path) -> None:
+    ports = {
+        "127.0.0.1:8080": f"127.0.0.1:{refused_port()}",
+        "127.0.0.1:8081": f"127.0.0.1:{refused_port()}",
+    }
+    environment = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "ORDERTAPE_LISTEN": ports["127.0.0.1:8080"],
+        "ORDERTAPE_ADMIN": ports["127.0.0.1:8081"],
+        "COLUMNS": "200",
+    }
+    servers: list[subprocess.Popen[str]] = []
+    try:
+        for block in blocks(document):
+            if block.kind in {"toml", "python"}:
+                if block.file is not None:
+                    (tmp_path / block.file).write_text(block.text, encoding="utf-8")
+                continue
+            for command, shown in commands(block.text):
+                line = command.replace("scripts/", f"{ROOT}/scripts/")
+                for named, port in ports.items():
+                    line = line.replace(named, port)
+                if block.kind == "console server":
+                    stop(servers)
+                    servers.append(start(line, plain(shown), tmp_path, environment))
+                    continue
+                done = subprocess.run(
+                    ["bash", "-c", line],
+                    cwd=tmp_path,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    text=True,
+                    timeout=240,
+                    check=False,
+                )
+                printed = plain(done.stdout.splitlines())
+                assert agrees(plain(shown), printed), f"{command}\nprinted:\n{done.stdout}"
+    finally:
+        stop(servers)
+
+
+def start(
+    command: str, shown: list[str], folder: Path, environment: dict[str, str]
+) -> subprocess.Popen[str]:
+    """Run a server until it has printed what is shown."""
+    server = subprocess.Popen(
+        ["bash", "-c", f"exec {command}"],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert server.stdout is not None
+    printed: list[str] = []
+    while not agrees(shown, plain(printed)):
+        line = server.stdout.readline()
+        assert line, f"{command}\nprinted:\n{''.join(printed)}"
+        printed.append(line)
+    return server
+
+
+def stop(servers: list[subprocess.Popen[str]]) -> None:
+    """A new server of a document stands where the last one stood."""
+    while servers:
+        server = servers.pop()
+        server.send_signal(signal.SIGTERM)
+        server.communicate(timeout=60)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_every_fence_of_commands_is_one_that_is_run(document: Path) -> None:
+    text = document.read_text("utf-8")
+    assert not re.findall(r"^```(?:sh|bash|shell)$", text, re.MULTILINE)
+    assert text.count("\n```console") == sum(b.kind.startswith("console") for b in blocks(document))
