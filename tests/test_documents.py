@@ -21,7 +21,8 @@ from ordertape.testing import refused_port
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _FENCE = re.compile(
-    r"^```(console|console server|toml|python)(?: file=(\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL
+    r"^```(console|console server|toml|python)(?: file=(\S+))?\n(.*?)^```$",
+    re.MULTILINE | re.DOTALL,
 )
 _VARYING = [
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),

@@ -248,6 +248,49 @@ async def test_a_stream_is_closed_when_the_client_leaves(serve: Serve) -> None:
     assert served.stub.delivered == [False]
 
 
+async def test_a_stream_ends_properly_when_the_client_left_before_it_began(serve: Serve) -> None:
+    ended: list[str] = []
+
+    async def piece() -> AsyncGenerator[bytes, None]:
+        try:
+            yield b"x"
+            ended.append("whole")
+        except GeneratorExit:
+            ended.append("broken off")
+            raise
+
+    served = await serve(answering(lambda: Response(200, b"", H(), Body(b"", piece()))))
+    served.stub.go.clear()
+    client = await served.connect()
+    await client.send(ASK % (b"GET", b"1"))
+    await served.stub.arrived.wait()
+    client.reset()
+    await asyncio.sleep(0)
+    await served.listener.stop(0)
+    served.stub.go.set()
+    async with asyncio.timeout(5):
+        await served.stub.told.wait()
+    assert (ended, served.stub.delivered) == (["broken off"], [False])
+
+
+@pytest.mark.parametrize(("method", "status"), [(b"HEAD", 200), (b"GET", 304), (b"GET", 204)])
+async def test_a_stream_behind_an_answer_without_body_is_run_to_its_end(
+    serve: Serve, method: bytes, status: int
+) -> None:
+    ended: list[str] = []
+
+    async def nothing() -> AsyncGenerator[bytes, None]:
+        for piece in ():
+            yield piece
+        ended.append("whole")
+
+    served = await serve(answering(lambda: Response(status, b"", H(), Body(b"", nothing()))))
+    client = await served.connect()
+    await client.send(ASK % (method, b"1"))
+    await client.reply(head_only=True)
+    assert (ended, served.stub.delivered) == (["whole"], [True])
+
+
 async def test_a_client_that_takes_nothing_is_reset(serve: Serve) -> None:
     async def endless() -> AsyncGenerator[bytes, None]:
         for _ in range(4096):
@@ -278,7 +321,7 @@ def created(location: bytes) -> Callable[[Request], Response]:
     [
         ({}, b"https://api.example/v1/orders/5", b"http://gateway:99/orders/5"),
         ({}, b"https://elsewhere/v1/orders/5", b"https://elsewhere/v1/orders/5"),
-        ({}, b"/v1/orders/5", b"/v1/orders/5"),
+        ({}, b"/v1/orders/5", b"/orders/5"),
         (
             {"public_url": "https://public"},
             b"https://api.example/v1/orders/5",

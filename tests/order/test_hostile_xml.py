@@ -60,7 +60,7 @@ FORBIDDEN = {
     "XInclude": search(
         '<xi:include xmlns:xi="http://www.w3.org/2001/XInclude" href="file:///etc/passwd"/>'
     ),
-    "nested 33 deep": b"<Order>" + b"<a>" * 32 + b"<b/>" + b"</a>" * 32 + b"</Order>",
+    "nested 33 deep": b"<Order>" + b"<a>" * 31 + b"<b/>" + b"</a>" * 31 + b"</Order>",
     "nested 300 deep": b"<Order>" + b"<a>" * 300 + b"</a>" * 300 + b"</Order>",
     "element flood": b"<Order>" + b"<a/>" * 250_000 + b"</Order>",
     "mixed text flood": b"<Order>" + b"<a/>x" * 200_000 + b"</Order>",
@@ -339,6 +339,9 @@ ALMOST_TOO_MUCH = {
         b"<Order>" + f'<a xmlns:xsi="{SCHEMA}"/>'.encode() * 9_990 + b"</Order>"
     ),
     "text without an end": b"<Order><a/>" + b"a" * 1_048_000 + b"</Order>",
+    "text without an end beside many nodes": (
+        b"<Order><b>" + b"<a b='1'/>" * 300 + b"</b><a>" + b"a" * 1_000_000 + b"</a></Order>"
+    ),
     "blanks": b"<Order>" + b"<a b='1'/>" * 300 + b" " * 1_000_000 + b"</Order>",
     "many equal names after blanks": b"<Order>" + b" a" * 500_000 + b"=" * 300 + b"</Order>",
     "numbers": (

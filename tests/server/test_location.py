@@ -68,3 +68,9 @@ def test_only_the_two_fields_are_touched_and_order_stays() -> None:
         (b"Content-Location", here),
         (b"Link", there),
     )
+
+
+def test_a_path_below_the_base_path_loses_it_as_the_gateway_adds_it_again() -> None:
+    assert rewrite(b"/base/a/1", "http://up.example/base", "http://gw") == b"/a/1"
+    assert rewrite(b"/basement/1", "http://up.example/base", "http://gw") == b"/basement/1"
+    assert rewrite(b"/a/1", "http://up.example", "http://gw") == b"/a/1"

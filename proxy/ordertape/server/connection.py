@@ -174,8 +174,12 @@ class Connection(Protocol):
     async def _write_response(self, framed: Framed, body: Body) -> bool:
         """Write head and body; whether the client was given all of it."""
         try:
-            if framed.bodiless or body.rest is None:
+            if body.rest is None:
                 await self._write_pieces(framed.head, b"" if framed.bodiless else body.held)
+            elif framed.bodiless:
+                async for _ in body.rest:
+                    """The outcome is recorded when the stream ends, so before the answer."""
+                await self._write(framed.head)
             else:
                 await self._stream(framed, body.held, body.rest)
         except (OSError, GatewayError) as error:  # TimeoutError is an OSError
@@ -194,12 +198,17 @@ class Connection(Protocol):
     async def _stream(self, framed: Framed, held: bytes, rest: AsyncGenerator[bytes, None]) -> None:
         """Errors: OSError, and whatever the stream raises."""
         sent = len(held)
-        await self._write(framed.head + (_chunk(held) if framed.chunked else held))
-        async for piece in rest:
-            sent += len(piece)
-            if framed.length is not None and sent > framed.length:
-                break
-            await self._write(_chunk(piece) if framed.chunked else piece)
+        try:
+            await self._write(framed.head + (_chunk(held) if framed.chunked else held))
+        except OSError:
+            await anext(rest, None)  # a generator that was never begun does not run its finally
+            raise
+        async with self._while_client_stays():
+            async for piece in rest:
+                sent += len(piece)
+                if framed.length is not None and sent > framed.length:
+                    break
+                await self._write(_chunk(piece) if framed.chunked else piece)
         if framed.length is not None and sent != framed.length:
             raise ConnectionAbortedError(
                 f"The answer has {sent} bytes where its head promised {framed.length}."

@@ -33,17 +33,23 @@ def rewrite_headers(headers: Headers, upstream: str, own: str) -> Headers:
 def rewrite(value: bytes, upstream: str, own: str) -> bytes:
     """`value` with the scheme, authority and base path of `upstream` replaced by those of `own`.
 
-    Both are base URLs. A relative reference, another authority, and a path outside the base path
-    are left alone; a trailing slash is never added.
+    Both are base URLs. Another authority, a path outside the base path, and a path relative to
+    the request's are left alone; a trailing slash is never added.
     """
     base = _ABSOLUTE.fullmatch(upstream.encode("latin-1", "replace"))
+    if base is None:
+        return value
+    prefix = base["rest"].rstrip(b"/")
     there = _ABSOLUTE.fullmatch(value)
-    if base is None or there is None or not _same_authority(base, there):
+    if there is None:
+        return value[len(prefix) :] if _lies_below(prefix, value) and prefix else value
+    if not _same_authority(base, there) or not _lies_below(prefix, there["rest"]):
         return value
-    prefix, rest = base["rest"].rstrip(b"/"), there["rest"]
-    if not rest.startswith(prefix) or rest[len(prefix) : len(prefix) + 1] not in b"/?#":
-        return value
-    return own.encode("latin-1", "replace").rstrip(b"/") + rest[len(prefix) :]
+    return own.encode("latin-1", "replace").rstrip(b"/") + there["rest"][len(prefix) :]
+
+
+def _lies_below(prefix: bytes, path: bytes) -> bool:
+    return path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in b"/?#"
 
 
 def _same_authority(base: re.Match[bytes], there: re.Match[bytes]) -> bool:

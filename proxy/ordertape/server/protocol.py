@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
-from collections.abc import MutableSet
-from contextlib import suppress
+from collections.abc import AsyncIterator, MutableSet
+from contextlib import asynccontextmanager, suppress
 
 from aiohttp import StreamReader, web
 from aiohttp.http import HttpRequestParser
@@ -67,6 +67,7 @@ class Protocol(RequestHandler):
         self._head_size = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._flush_timer: asyncio.TimerHandle | None = None
+        self._streaming: asyncio.Timeout | None = None  # set to now when the client goes away
         self._incoming: StreamReader = EMPTY_PAYLOAD  # the body that the parser is in
         self._stated: int | None = None  # its Content-Length
         self._came_late = False  # the body in progress was not complete when its head was taken
@@ -97,10 +98,26 @@ class Protocol(RequestHandler):
         """Wake whoever waits for the client; an order in progress goes on."""
         self._stop_head_timer()
         self._client_gone()
+        if self._streaming is not None:
+            self._streaming.reschedule(self._loop.time())
         super().connection_lost(exc)
         if self._flush_timer is not None:
             self._flush_timer.cancel()
         self._end()
+
+    @asynccontextmanager
+    async def _while_client_stays(self) -> AsyncIterator[None]:
+        """A body that the client is not there to read is waited for no longer.
+
+        Errors: TimeoutError.
+        """
+        try:
+            async with asyncio.timeout(None) as self._streaming:
+                if self.transport is None:
+                    self._streaming.reschedule(self._loop.time())
+                yield
+        finally:
+            self._streaming = None
 
     def eof_received(self) -> bool:  # type: ignore[override] # aiohttp never keeps it open
         """Stay open for a client that half-closed its socket and waits for its answer.
