@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 ORDERTAPE = str(Path(sys.executable).parent / "ordertape")
 _URLS = re.compile(r"https?://\S+:\d+")
@@ -22,6 +23,23 @@ class Running:
     process: subprocess.Popen[str]
     output: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    _more: threading.Condition = field(default_factory=threading.Condition)
+
+    def printed(self, pattern: str, within: float = 30) -> re.Match[str]:
+        """The first match in what it printed, waited for."""
+        with self._more:
+            found = self._more.wait_for(
+                lambda: re.search(pattern, "".join(self.output)), timeout=within
+            )
+        assert found, f"{pattern} was not printed: {self.output}"
+        return found
+
+    def collect(self, stream: IO[str], lines: list[str]) -> None:
+        """Take in lines until the stream ends; for a thread."""
+        for line in stream:
+            with self._more:
+                lines.append(line)
+                self._more.notify_all()
 
     @property
     def url(self) -> str:
@@ -59,7 +77,7 @@ def running(
     )
     started = Running(process)
     threads = [
-        threading.Thread(target=_collect, args=pair)
+        threading.Thread(target=started.collect, args=pair)
         for pair in ((process.stdout, started.output), (process.stderr, started.errors))
     ]
     try:
@@ -90,11 +108,6 @@ def running(
         for stream in (process.stdout, process.stderr):
             if stream is not None:
                 stream.close()
-
-
-def _collect(stream: Iterator[str], lines: list[str]) -> None:
-    for line in stream:  # line by line: a test may look while the process runs
-        lines.append(line)  # noqa: PERF402
 
 
 def ordertape(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:

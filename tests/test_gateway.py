@@ -328,7 +328,7 @@ async def test_no_secret_reaches_the_store(tmp_path: Path) -> None:
         redact = {"headers": ["x-api-key"], "query": ["KEY"]}
         async with gateway(tmp_path, upstream=service.url, redact=redact) as running:
             given = await ask(running.port, request)
-            files = [path.read_bytes() for path in tmp_path.iterdir() if path.is_file()]
+            files = contents(tmp_path)
         sent = service.attempts[0]
     assert given.headers["set-cookie"] == "sid=canary-5; Path=/"
     for secret in (secrets[0], *secrets[2:5]):
@@ -336,3 +336,7 @@ async def test_no_secret_reaches_the_store(tmp_path: Path) -> None:
     assert secrets[1] not in sent
     for secret in secrets:
         assert not any(secret in content for content in files)
+
+
+def contents(folder: Path) -> list[bytes]:
+    return [path.read_bytes() for path in folder.iterdir() if path.is_file()]

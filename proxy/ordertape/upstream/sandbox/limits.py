@@ -7,6 +7,7 @@ only that of 5016 is on record.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -89,6 +90,7 @@ _SEARCHED = frozenset({*_ONE_OF_THREE, "RateCenter", "State", "Lata", "City", "Z
 _WITH_LCA = (frozenset({"NpaNxx"}), frozenset({"NpaNxxX"}), frozenset({"RateCenter", "State"}))
 _WITH_VANITY = frozenset({"AreaCode", "LocalVanity", "Quantity", "EndsIn"})
 _LARGEST = 5000
+_MANY_DIGITS = 10
 
 REQUIRED: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "AreaCodeSearchAndOrderType": (("AreaCode",),),
@@ -112,9 +114,7 @@ def _combined(asked: Asked) -> frozenset[str]:
 
 def _too_many(asked: Asked) -> bool:
     quantity = asked.type.by_name.get("Quantity", "")
-    return re.fullmatch("0*[1-9][0-9]*", quantity) is not None and (
-        len(quantity.lstrip("0")) > len(str(_LARGEST)) or int(quantity) > _LARGEST
-    )
+    return re.fullmatch("[0-9]+", quantity) is not None and count(quantity) > _LARGEST
 
 
 def _crowded_vanity(asked: Asked) -> bool:
@@ -180,6 +180,12 @@ RELATIONS = (
         "A combined search needs at least one criterion.",
     ),
 )
+
+
+def count(quantity: str) -> int:
+    """The value of digits; of very many, one that is larger than any limit here."""
+    digits = quantity.lstrip("0")
+    return int(digits or "0") if len(digits) < _MANY_DIGITS else sys.maxsize
 
 
 def judge(asked: Asked) -> tuple[Problem, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
-from ordertape.upstream.sandbox.limits import Problem
+from ordertape.upstream.sandbox.limits import Problem, count
 from ordertape.upstream.sandbox.reading import EXISTING, Asked
 
 STOCK = 1000
@@ -33,8 +33,8 @@ HI 808 IA 515 ID 208 IL 312 IN 317 KS 316 KY 502 LA 504 MA 617 MB 204 MD 410 ME 
 MO 314 MS 601 MT 406 NB 506 NC 919 ND 701 NE 402 NH 603 NJ 201 NL 709 NM 505 NS 902 NV 702 NY 212
 OH 216 OK 405 ON 416 OR 503 PA 215 PE 902 PR 787 QC 514 RI 401 SC 803 SD 605 SK 306 TN 615 TX 214
 UT 801 VA 804 VI 340 VT 802 WA 206 WI 414 WV 304 WY 307
-""".split()
-_AREA_CODES: Mapping[str, str] = dict(zip(_STATES[::2], _STATES[1::2], strict=True))
+"""
+_AREA_CODES: Mapping[str, str] = dict(re.findall("([A-Z]{2}) ([0-9]{3})", _STATES))
 """One area code of each state and province."""
 
 
@@ -57,7 +57,7 @@ def fulfil(asked: Asked, *, closed: bool) -> Result:
     """
     if asked.type.name == EXISTING:
         return _listed(asked)
-    wanted = int(asked.type.by_name["Quantity"])
+    wanted = count(asked.type.by_name["Quantity"])
     found = min(wanted, capacity(places(asked.type.by_name)))
     usable = found if asked.partial else 0
     if found == wanted:
@@ -73,7 +73,8 @@ def fulfil(asked: Asked, *, closed: bool) -> Result:
 def completed_numbers(asked: Asked, result: Result, order_id: str) -> tuple[str, ...]:
     """The numbers that the order got."""
     if asked.type.name == EXISTING:
-        return tuple(n for n in asked.type.numbers if n not in result.failed_numbers)
+        failed = frozenset(result.failed_numbers)
+        return tuple(number for number in asked.type.numbers if number not in failed)
     return some(places(asked.type.by_name), result.completed, start=UUID(order_id).int)
 
 

@@ -16,11 +16,11 @@ from ordertape import coding
 from ordertape.errors import RefusedError, TooLargeError
 from ordertape.model import Body, Headers, Origin, Request, Response
 from ordertape.upstream.sandbox import answers, numbers
-from ordertape.upstream.sandbox.limits import Problem, judge, misformatted
+from ordertape.upstream.sandbox.limits import Problem, count, judge, misformatted
 from ordertape.upstream.sandbox.reading import Asked, UnreadableError, read
 
 URL = "http://sandbox.ordertape.test"
-"""Where the sandbox says that it is: in Location, and nowhere else. Nothing listens there."""
+"""Where the sandbox says that it is: in Location and in links. Nothing listens there."""
 
 KEPT = 10_000
 """Orders that are held; the oldest is forgotten for a new one."""
@@ -30,6 +30,9 @@ SITE = "743"
 
 _LIMIT = 1 << 20  # bytes of a request's body
 _PAGE = 300  # orders on a page of the list
+
+_ACCOUNT = r"(?:/[^/]+)*(?<!/v2)/accounts/(?P<account>[^/]+)"
+"""Any prefix, as clients differ in it; but v2 takes other bodies and is not stood in for."""
 
 _SEARCHES: Mapping[str, str] = {
     "areaCode": "AreaCode",
@@ -99,6 +102,12 @@ class Sandbox:
         self._clock = clock
         self._random = Random(seed)  # noqa: S311 - ids must be repeatable and are no secret
         self._orders: dict[tuple[str, str], _Placed] = {}
+        self._resources: Mapping[str, Mapping[str, Callable[[_Call], Response]]] = {
+            "/orders": {"GET": self._list, "POST": self._create},
+            "/orders/(?P<order>[^/]+)": {"GET": self._read, "PUT": self._update},
+            "/availableNumbers": {"GET": self._search},
+            "/sites": {"GET": self._sites},
+        }
 
     def __repr__(self) -> str:
         return f"<Sandbox {self.url}, {len(self._orders)} orders>"
@@ -124,8 +133,8 @@ class Sandbox:
             challenge = (b"WWW-Authenticate", b'Basic realm="orders sandbox"')
             return Response(401, b"Unauthorized", Headers.of([challenge]))
         method = "GET" if request.method == "HEAD" else request.method
-        for path, verbs in _RESOURCES:
-            found = path.fullmatch(request.path)
+        for resource, verbs in self._resources.items():
+            found = re.fullmatch(_ACCOUNT + resource, request.path)
             if found is None:
                 continue
             if method not in verbs:
@@ -135,7 +144,7 @@ class Sandbox:
             named = found.groupdict()
             query = dict(parse_qsl(request.query, keep_blank_values=True))
             order_id = named.get("order", "")
-            return verbs[method](self, _Call(named["account"], order_id, request.path, query, body))
+            return verbs[method](_Call(named["account"], order_id, request.path, query, body))
         return answers.text(
             404,
             "There is no such resource; the sandbox has …/accounts/{accountId}/orders, "
@@ -215,9 +224,9 @@ class Sandbox:
         if problems:
             return answers.search_refused(problems)
         where = numbers.places(wanted)
-        count = min(int(quantity[-9:]), numbers.capacity(where))
+        wanted_count = min(count(quantity), numbers.capacity(where))
         detail = call.query.get("enableTNDetail") == "true"
-        found = numbers.some(where, count, start=0)
+        found = numbers.some(where, wanted_count, start=0)
         return answers.xml(200, answers.search_result(found, detail=detail))
 
     def _sites(self, _: _Call) -> Response:
@@ -226,21 +235,6 @@ class Sandbox:
     def _now(self) -> str:
         now = self._clock().astimezone(UTC).isoformat(timespec="milliseconds")
         return now.replace("+00:00", "Z")
-
-
-_ACCOUNT = r"(?:/[^/]+)*(?<!/v2)/accounts/(?P<account>[^/]+)"
-"""Any prefix, as clients differ in it; but v2 takes other bodies and is not stood in for."""
-
-_RESOURCES: tuple[tuple[re.Pattern[str], Mapping[str, Callable[[Sandbox, _Call], Response]]], ...]
-_RESOURCES = (
-    (re.compile(_ACCOUNT + "/orders"), {"GET": Sandbox._list, "POST": Sandbox._create}),
-    (
-        re.compile(_ACCOUNT + "/orders/(?P<order>[^/]+)"),
-        {"GET": Sandbox._read, "PUT": Sandbox._update},
-    ),
-    (re.compile(_ACCOUNT + "/availableNumbers"), {"GET": Sandbox._search}),
-    (re.compile(_ACCOUNT + "/sites"), {"GET": Sandbox._sites}),
-)
 
 
 async def _whole(body: Body) -> bytes:
