@@ -15,7 +15,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("rule", "matching", "redaction", "quota"),
     ("store", "cassette"),
     ("upstream",),
-    ("gateway",),
+    ("gateway", "direct"),
     ("config", "logs"),
     ("build",),
     ("server", "admin", "service", "pytest_plugin", "testing"),

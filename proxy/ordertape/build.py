@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ordertape.config import Settings
+from ordertape.direct import Direct
 from ordertape.errors import StartUpError
 from ordertape.gateway import Gateway, Limits
 from ordertape.model import Origin
@@ -55,7 +56,7 @@ async def recording(settings: Settings) -> AsyncIterator[Parts]:
 @asynccontextmanager
 async def replaying(
     settings: Settings, sources: Sequence[Path]
-) -> AsyncIterator[tuple[Parts, Replay]]:
+) -> AsyncIterator[tuple[Gateway, Replay]]:
     """A gateway that answers from recordings; what it answers is recorded in a scratch store only.
 
     No client is built: there is nothing to call out with. Errors: StartUpError.
@@ -69,10 +70,15 @@ async def replaying(
         unsynchronised = StoreSettings(synchronous="OFF", ballast=0, min_free=0)
         store = await SqliteStore.start(scratch, settings=unsynchronised)
         try:
-            yield Parts(_gateway(settings, replay, store, rules, redaction, via), store), replay
+            yield _gateway(settings, replay, store, rules, redaction, via), replay
         finally:
             await replay.close()
             await store.close()
+
+
+def standing_alone(settings: Settings) -> Direct:
+    """The sandbox with nothing in front of it."""
+    return Direct(Sandbox(seed=settings.seed))
 
 
 def rule_set(settings: Settings) -> RuleSet:

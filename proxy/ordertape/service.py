@@ -12,9 +12,9 @@ import structlog
 import uvloop
 
 from ordertape.admin.health import Admin
-from ordertape.build import Parts
 from ordertape.config import Settings
-from ordertape.server import Listener, ListenerSettings, check_parser
+from ordertape.server import Handler, Listener, ListenerSettings, check_parser
+from ordertape.store import Health
 
 _log = structlog.get_logger("ordertape.service")
 
@@ -26,17 +26,21 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 
 async def serve(
-    parts: Parts, settings: Settings, announce: Callable[[str, str | None], None]
+    handler: Handler,
+    settings: Settings,
+    announce: Callable[[str, str | None], None],
+    health: Callable[[], Health] | None = None,
 ) -> None:
     """Listen until SIGTERM or SIGINT, then let what is in flight end, and return.
 
-    `announce` is called once with the two URLs when the ports are open. A second signal ends the
-    process at once: what was in flight is IN_DOUBT at the next start. Errors: StartUpError.
+    `announce` is called once with the URLs of both listeners when the ports are open; `health` is
+    what the admin listener tells, None for no such listener. A second signal ends the process at
+    once: what was in flight is IN_DOUBT at the next start. Errors: StartUpError.
     """
     check_parser()
     stop = _stop_signal()
-    listener = Listener(parts.gateway, settings=listener_settings(settings))
-    admin = None if settings.admin == "off" else Admin(settings.admin, parts.store.health)
+    listener = Listener(handler, settings=listener_settings(settings))
+    admin = Admin(settings.admin, health) if health and settings.admin != "off" else None
     try:
         await listener.start()
         if admin is not None:

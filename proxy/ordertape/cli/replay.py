@@ -27,12 +27,12 @@ def command(sources: tuple[Path, ...], listen: str | None, file: Path | None) ->
 
 
 async def _main(settings: Settings, sources: tuple[Path, ...]) -> None:
-    async with replaying(settings, sources) as (parts, replay):
+    async with replaying(settings, sources) as (gateway, replay):
 
         def announce(url: str, _: str | None) -> None:
             names = ", ".join(str(source) for source in sources)
             click.echo(f"ordertape is replaying {replay.count} exchanges of {names} on {url}.")
 
-        await service.serve(parts, settings, announce)
+        await service.serve(gateway, settings, announce)
         for miss in replay.misses:
             click.echo(f"missed: {miss}", err=True)

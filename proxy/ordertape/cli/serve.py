@@ -57,4 +57,4 @@ async def _main(settings: Settings) -> None:
             if settings.sandbox:
                 click.echo("Try it from another terminal:\n\n" + _TRY.format(url=url) + "\n")
 
-        await service.serve(parts, settings, announce)
+        await service.serve(parts.gateway, settings, announce, parts.store.health)
