@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import cast
 
 import uvloop
 
@@ -43,8 +44,7 @@ class Client(asyncio.Protocol):
         self.seen = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
         self.send()
 
     def send(self) -> None:
@@ -53,11 +53,11 @@ class Client(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self.seen += data
-        if b"</OrderResponse>" not in self.seen:
-            return
         if not self.seen.startswith(b"HTTP/1.1 201"):
             self.done.set_exception(RuntimeError(self.seen.decode("latin-1")))
             self.transport.close()
+            return
+        if not self.seen.endswith(b"</OrderResponse>"):
             return
         now = time.perf_counter()
         self.took.append(now - self.since)
@@ -81,7 +81,8 @@ async def load(port: int, connections: int, seconds: float) -> tuple[float, list
         (await loop.create_connection(lambda: Client(start + seconds, took), "127.0.0.1", port))[1]
         for _ in range(connections)
     ]
-    await asyncio.gather(*(client.done for client in clients))
+    async with asyncio.timeout(seconds + 30):
+        await asyncio.gather(*(client.done for client in clients))
     return len(took) / (time.perf_counter() - start), took
 
 
@@ -93,7 +94,7 @@ def started(*command: str, cwd: str) -> Iterator[tuple[int, int]]:
     )
     try:
         assert process.stdout is not None
-        found = re.search(r"(\d+)(?: |\.|$)", process.stdout.readline().rpartition(":")[2])
+        found = re.search(r"(?:^|http://127\.0\.0\.1:)(\d+)", process.stdout.readline())
         assert found, "the process did not start"
         yield int(found[1]), process.pid
     finally:

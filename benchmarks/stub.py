@@ -4,6 +4,7 @@ Run as `python stub.py`; prints its port.
 """
 
 import asyncio
+from typing import cast
 
 import uvloop
 
@@ -31,8 +32,7 @@ class Stub(asyncio.Protocol):
         self.seen = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's is no subclass
 
     def data_received(self, data: bytes) -> None:
         self.seen += data

@@ -7,13 +7,15 @@ Times are in seconds; sizes are bytes or a number with a unit, such as "16MiB".
 from __future__ import annotations
 
 import difflib
+import os
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, PositiveFloat, ValidationError
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -28,6 +30,17 @@ DEFAULT_FILE = Path("ordertape.toml")
 """Read where it exists in the working directory and no other file is named."""
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
+_PREFIX = "ORDERTAPE_"
+_NESTED = "__"
+# What Kubernetes tells every container of a service called "ordertape"; it means nothing here.
+_SERVICE_LINK = re.compile(r"(SERVICE|PORT)(_|$)")
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+"""Whatever is waited for ends."""
+
+_USERINFO = re.compile(r"(?<=://)[^/?#]*@")
+_SECRET = re.compile(r"password|passphrase|secret|token|credential|api_?key", re.IGNORECASE)
+_HIDDEN = "***"
 
 
 class _Section(BaseModel):
@@ -51,14 +64,16 @@ class UpstreamTls(Tls):
 class Timeouts(_Section):
     """How long the gateway waits."""
 
-    connect: PositiveFloat = Field(5, description="Name look-up, TCP and TLS to the upstream.")
-    read: PositiveFloat = Field(60, description="Between two pieces of the upstream's answer.")
-    order_total: PositiveFloat = Field(120, description="An order's whole exchange upstream.")
-    upstream_idle: float = Field(2, ge=0, description="Age at which a pooled connection is closed.")
-    header: PositiveFloat = Field(10, description="A client's request line and headers.")
-    body: PositiveFloat = Field(30, description="A client's buffered body.")
-    keepalive: PositiveFloat = Field(75, description="An idle client connection.")
-    shutdown: PositiveFloat = Field(30, description="Exchanges in flight at SIGTERM.")
+    connect: Seconds = Field(5, description="Name look-up, TCP and TLS to the upstream.")
+    read: Seconds = Field(60, description="Between two pieces of the upstream's answer.")
+    order_total: Seconds = Field(120, description="An order's whole exchange upstream.")
+    upstream_idle: float = Field(
+        2, ge=0, allow_inf_nan=False, description="Age at which a pooled connection is closed."
+    )
+    header: Seconds = Field(10, description="A client's request line and headers.")
+    body: Seconds = Field(30, description="A client's buffered body.")
+    keepalive: Seconds = Field(75, description="An idle client connection.")
+    shutdown: Seconds = Field(30, description="Exchanges in flight at SIGTERM.")
 
 
 class Limits(_Section):
@@ -89,7 +104,7 @@ class StoreSection(_Section):
     queue: ByteSize = Field(
         ByteSize(16 << 20), description="Records of safe requests that may wait."
     )
-    commit_deadline: PositiveFloat = Field(
+    commit_deadline: Seconds = Field(
         5, description="How long an outcome is tried before it goes to the emergency file."
     )
 
@@ -111,7 +126,7 @@ class Settings(BaseSettings):
     """Everything that can be configured."""
 
     model_config = SettingsConfigDict(
-        env_prefix="ORDERTAPE_", env_nested_delimiter="__", extra="forbid", frozen=True
+        env_prefix=_PREFIX, env_nested_delimiter=_NESTED, extra="forbid", frozen=True
     )
 
     upstream: str | None = Field(None, description="Base URL of the service.")
@@ -163,9 +178,9 @@ class Loaded:
     places: Mapping[str, str]
 
     def rows(self) -> Iterator[tuple[str, object, str]]:
-        """(dotted key, value, place) of every setting, defaults included."""
+        """(dotted key, value, place) of every setting, defaults included, and no secret."""
         for key, value in _leaves(self.settings.model_dump(mode="json")):
-            yield key, value, self.places.get(key, "default")
+            yield key, _without_secrets(key, value), self.places.get(key, "default")
 
 
 def load(file: Path | None, flags: Mapping[str, Any]) -> Loaded:
@@ -192,12 +207,30 @@ def load(file: Path | None, flags: Mapping[str, Any]) -> Loaded:
 
 
 def _environment() -> dict[str, Any]:
+    for name in os.environ:
+        _check_variable(name)
     try:
         return EnvSettingsSource(Settings)()
     except SettingsError as error:
+        field = str(error).partition('"')[2].partition('"')[0]
         raise StartUpError(
-            f"The environment cannot be read: {error}; ORDERTAPE_* values of lists are JSON."
+            f"A variable of {_PREFIX}{field.upper()} is not the JSON that lists and tables are "
+            f"written in; correct it: ORDERTAPE_REDACT__HEADERS='[\"X-Secret\"]' is an example."
         ) from error
+
+
+def _check_variable(name: str) -> None:
+    """A misspelt variable would be left out without a word. Errors: StartUpError."""
+    if not name.upper().startswith(_PREFIX) or _SERVICE_LINK.match(name.upper(), len(_PREFIX)):
+        return
+    key, *inner = name[len(_PREFIX) :].lower().split(_NESTED)
+    field = Settings.model_fields.get(key)
+    if field is None:
+        near = difflib.get_close_matches(key, Settings.model_fields, n=1)
+        hint = f"did you mean {_PREFIX}{near[0].upper()}?" if near else "unset it."
+        raise StartUpError(f"The variable {name} sets nothing that exists; {hint}")
+    if inner and isinstance(field.default, str | int | Path | None):
+        raise StartUpError(f"The variable {name} goes too deep: {key} is one value; correct it.")
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -227,6 +260,13 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, ob
             yield from _leaves(value, f"{prefix}{key}.")
         else:
             yield f"{prefix}{key}", value
+
+
+def _without_secrets(key: str, value: object) -> object:
+    """Rules may be a stranger's, and have fields that are nobody else's business."""
+    if key.startswith(("rules.", "accounts.")) and _SECRET.search(key.rpartition(".")[2]):
+        return _HIDDEN
+    return _USERINFO.sub(f"{_HIDDEN}@", value) if isinstance(value, str) else value
 
 
 def _sentence(error: ValidationError, places: Mapping[str, str]) -> str:

@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from ordertape.cli.terminal import columns
 from ordertape.config import load
 
 
@@ -18,16 +17,20 @@ def command() -> None:
 
 
 @command.command("show")
-@click.option("--config", "file", type=click.Path(path_type=Path), help="The TOML file to read.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a setting.")
+@click.option("--config", "file", type=click.Path(path_type=Path), help="[ordertape.toml]")
+@click.option("--json", "as_json", is_flag=True, help="JSON Lines, one object a setting.")
 def show(file: Path | None, *, as_json: bool) -> None:
-    """Print every setting, its value, and the place that set it."""
-    loaded = load(file, {})
+    """Print every setting, its value, and the place that set it; secrets as ***."""
+    rows = list(load(file, {}).rows())
     if as_json:
-        for key, value, place in loaded.rows():
+        for key, value, place in rows:
             click.echo(json.dumps({"key": key, "value": value, "from": place}))
         return
-    table = Table("setting", "value", "from", box=None, pad_edge=False)
-    for key, value, place in loaded.rows():
-        table.add_row(key, "" if value is None else str(value), place)
-    Console().print(table)
+    shown = [(key, "" if value is None else _as_toml(value), place) for key, value, place in rows]
+    for line in columns(("setting", "value", "from"), shown):
+        click.echo(line)
+
+
+def _as_toml(value: object) -> str:
+    """Near to what is written in the file: true, not True."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

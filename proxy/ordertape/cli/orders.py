@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-import getpass
+import os
+import pwd
+import re
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
 from ordertape.build import change
+from ordertape.cli.options import Word, store_options
+from ordertape.cli.terminal import printable
+from ordertape.store.reading import Reader
+
+_EVERY = "*"
+_ACCOUNT_ID = re.compile(r"\*|[A-Za-z0-9_-]+")
+
+
+class _AccountId(click.ParamType[str]):
+    """What can stand in a path as an account: a stop for anything else would stop nothing."""
+
+    name = "id"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:  # noqa: ANN401 - click's signature
+        if not _ACCOUNT_ID.fullmatch(value):
+            self.fail(f"{value!r} is no account id: letters, digits, - and _", param, ctx)
+        return str(value)
 
 
 @click.group("orders")
@@ -16,39 +36,48 @@ def command() -> None:
     """Stop and resume new orders; what is in force stays so across restarts."""
 
 
-_DB = click.option(
-    "--db",
-    type=click.Path(path_type=Path),
-    default=Path("ordertape.db"),
-    show_default=True,
-    help="The store.",
+_ACCOUNT = click.option(
+    "--account", type=_AccountId(), default=_EVERY, help="One account only; all without it."
 )
-_ACCOUNT = click.option("--account", default="*", help="One account only; all without it.")
-_REASON = click.option("--reason", required=True, help="Why, for the audit.")
+_REASON = click.option("--reason", required=True, type=Word(), help="Why, for the audit.")
 
 
 @command.command()
-@_DB
+@store_options
 @_ACCOUNT
 @_REASON
 def pause(db: Path, account: str, reason: str) -> None:
     """Answer new orders with 503 and send nothing."""
-    change(db, "pause", account=account, reason=reason, operator=getpass.getuser())
+    change(db, "pause", account=account, reason=reason, operator=_operator())
     click.echo(f"Orders are paused for {_whom(account)}.")
 
 
 @command.command()
-@_DB
+@store_options
 @_ACCOUNT
 @_REASON
 def resume(db: Path, account: str, reason: str) -> None:
     """Let orders through again."""
-    answer = change(db, "resume", account=account, reason=reason, operator=getpass.getuser())
-    if not answer["lifted"]:
-        click.echo(f"No pause was in force for {_whom(account)}.", err=True)
-        sys.exit(1)
-    click.echo(f"Orders are no longer paused for {_whom(account)}.")
+    answer = change(db, "resume", account=account, reason=reason, operator=_operator())
+    lifted = bool(answer["lifted"])
+    if lifted:
+        click.echo(f"The pause of {_whom(account)} is lifted.")
+    else:
+        click.echo(f"ordertape: No pause was in force for {_whom(account)}.", err=True)
+    with Reader(db) as reader:
+        for left in reader.pauses():
+            why = printable(f"{left.reason}, by {left.operator}")
+            click.echo(f"Orders are still paused for {_whom(left.account)} ({why}).")
+    sys.exit(0 if lifted else 1)
+
+
+def _operator() -> str:
+    """Whom the system knows, not whom the environment names: it is kept as evidence."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"uid {os.getuid()}"
 
 
 def _whom(account: str) -> str:
-    return "every account" if account == "*" else f"account {account}"
+    return "every account" if account == _EVERY else f"account {account}"

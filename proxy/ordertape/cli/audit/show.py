@@ -13,8 +13,12 @@ from typing import Any
 import click
 from lxml import etree
 
+from ordertape import coding
 from ordertape.cli.audit.as_json import moment, row_as_json
-from ordertape.model import Message
+from ordertape.cli.options import Word, store_options
+from ordertape.cli.terminal import printable
+from ordertape.errors import RefusedError
+from ordertape.model import Message, State
 from ordertape.store.reading import Full, Reader
 
 _PARTS = {
@@ -22,30 +26,30 @@ _PARTS = {
     "sent": "Request as sent",
     "answered": "Response of the service",
 }
+_UNSENT = frozenset({State.REFUSED, State.FAILED})
+_UNPACKED = 8 << 20  # bytes of a compressed body that are shown
 
 
 @click.command("show")
-@click.argument("ident", metavar="ID")
-@click.option(
-    "--db",
-    type=click.Path(path_type=Path),
-    default=Path("ordertape.db"),
-    show_default=True,
-    help="The store.",
-)
+@click.argument("ident", metavar="ID", type=Word())
+@store_options
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, bodies in base64.")
 def show(ident: str, db: Path, *, as_json: bool) -> None:
-    """Show one exchange: ID is its own, the service's order id, or the client's."""
+    """Show one exchange: ID is its own or the beginning of it, or an order's of either side.
+
+    Of several exchanges with one order id the newest is shown.
+    """
     with Reader(db) as reader:
         full = reader.show(ident)
     if full is None:
-        click.echo(f"ordertape: No exchange in {db} has the id {ident}.", err=True)
+        sentence = f"ordertape: No exchange in {db} has the id {ident}; `audit list` names them."
+        click.echo(printable(sentence), err=True)
         sys.exit(1)
     if as_json:
-        click.echo(json.dumps(_full_as_json(full), ensure_ascii=False))
+        click.echo(json.dumps(_full_as_json(full)))
         return
     for line in _lines(full):
-        click.echo(line)
+        click.echo(printable(line))
 
 
 def _full_as_json(full: Full) -> dict[str, Any]:
@@ -70,6 +74,7 @@ def _message_as_json(message: Message) -> dict[str, Any]:
 
 
 def _lines(full: Full) -> Iterator[str]:
+    """Line by line, as printed but for what `printable` writes out."""
     row = full.row
     yield f"Exchange {row.id}"
     facts = {
@@ -90,37 +95,66 @@ def _lines(full: Full) -> Iterator[str]:
     }
     yield from (f"  {name}: {value}" for name, value in facts.items() if value is not None)
     if row.edits:
-        yield "\nEdits"
-        yield from (f"  {e.rule}: {e.xpath}: {e.before!r} -> {e.after!r}" for e in row.edits)
+        yield from ("", "Edits")
+        yield from (
+            f"  {edit.rule}: {edit.xpath}: {_quoted(edit.before)} -> {_quoted(edit.after)}"
+            for edit in row.edits
+        )
     if row.violations:
-        yield "\nViolations"
+        yield from ("", "Violations")
         yield from (
             f"  {v.rule} ({v.severity}, {v.code}): {v.xpath}, line {v.line}: {v.message}"
             for v in row.violations
         )
     for part, title in _PARTS.items():
         if part in full.messages:
-            yield f"\n{title}"
+            yield from ("", title)
             yield from _message_lines(full.messages[part])
+        elif part == "sent" and row.state not in _UNSENT:
+            yield from ("", f"{title}: no rule changed it")
     if "sent" in full.messages:
-        yield "\nWhat the rules changed (received -, sent +)"
-        yield from _difference(full.messages["received"].body, full.messages["sent"].body)
-    yield "\nTimeline"
+        yield from ("", "What the rules changed (received -, sent +)")
+        yield from _difference(full.messages["received"], full.messages["sent"])
+    yield from ("", "Timeline")
     yield from (f"  {moment(event.at)} {event.kind}" for event in full.events)
 
 
+def _quoted(value: str | None) -> str:
+    """Blanks at either end are what was trimmed: they must be seen."""
+    return "absent" if value is None else repr(value)
+
+
 def _message_lines(message: Message) -> Iterator[str]:
-    yield f"  {_shown(message.line)}"
-    yield from (f"  {_shown(name)}: {_shown(value)}" for name, value in message.headers)
+    yield f"  {_text(message.line)}"
+    yield from (f"  {_text(name)}: {_text(value)}" for name, value in message.headers)
     if message.body:
         yield ""
-        yield from (f"  {_shown(line)}" for line in message.body.split(b"\n"))
+        yield from (f"  {line}" for line in _body_lines(message))
     if message.truncated:
-        yield f"  (the first {len(message.body)} of {message.length} bytes)"
+        whole = "more" if message.length is None else message.length
+        yield f"  (the first {len(message.body)} of {whole} bytes)"
 
 
-def _difference(received: bytes, sent: bytes) -> Iterator[str]:
-    diff = difflib.unified_diff(_indented(received), _indented(sent), n=1, lineterm="")
+def _body_lines(message: Message) -> Iterator[str]:
+    body = _unpacked(message)
+    if body != message.body:
+        yield f"({len(message.body)} compressed bytes, shown unpacked)"
+    if b"\0" in body:
+        yield f"({len(body)} bytes that are no text; --json has them in base64)"
+        return
+    yield from (line.removesuffix("\r").expandtabs() for line in _text(body).split("\n"))
+
+
+def _unpacked(message: Message) -> bytes:
+    try:
+        return coding.decoded(message.body, message.headers, _UNPACKED)
+    except RefusedError:
+        return message.body  # truncated, damaged, or in a coding that is not known
+
+
+def _difference(received: Message, sent: Message) -> Iterator[str]:
+    before, after = (_indented(_unpacked(message)) for message in (received, sent))
+    diff = difflib.unified_diff(before, after, n=1, lineterm="")
     yield from (f"  {line}" for line in list(diff)[2:])
 
 
@@ -129,12 +163,10 @@ def _indented(body: bytes) -> list[str]:
     try:
         root = etree.fromstring(body, etree.XMLParser(resolve_entities=False, no_network=True))
     except etree.XMLSyntaxError:
-        return _shown(body).splitlines()
+        return _text(body).splitlines()
     etree.indent(root)
-    return [repr(line)[1:-1] for line in etree.tostring(root, encoding="unicode").split("\n")]
+    return etree.tostring(root, encoding="unicode").split("\n")
 
 
-def _shown(raw: bytes) -> str:
-    """Text for a terminal: what could move its cursor is written out."""
-    text = raw.decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() or c == "\t" else repr(c)[1:-1] for c in text.rstrip("\r"))
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace")

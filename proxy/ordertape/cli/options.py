@@ -1,0 +1,88 @@
+"""What several commands take: a store, text that can be stored, and moments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ordertape.config import load
+
+__all__ = ["Moment", "Word", "store_options"]
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_AGE = re.compile(r"(\d{1,9})([smhd])")
+_FILE = "ordertape.config"
+
+
+class Word(click.ParamType[str]):
+    """Text that is neither blank nor something else than UTF-8: either could match nothing."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:  # noqa: ANN401 - click's signature
+        """The text as it is."""
+        word = str(value)
+        if not word.strip():
+            self.fail("it is empty", param, ctx)
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            self.fail("it is not UTF-8", param, ctx)
+        return word
+
+
+class Moment(click.ParamType[int]):
+    """A date or time of ISO 8601 (UTC where no zone is named), or an age such as 15m, 2h, 7d."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> int:  # noqa: ANN401 - click's signature
+        """Microseconds since 1970 UTC."""
+        if isinstance(value, int):
+            return value
+        try:
+            if age := _AGE.fullmatch(value):
+                at = datetime.now(UTC) - timedelta(**{_UNITS[age[2]]: int(age[1])})
+            else:
+                at = datetime.fromisoformat(value)
+                at = at if at.tzinfo else at.replace(tzinfo=UTC)
+            return round(at.timestamp() * 1_000_000)
+        except OverflowError:
+            self.fail(f"{value!r} is further back than the calendar goes", param, ctx)
+        except ValueError:
+            self.fail(f"{value!r} is neither ISO 8601 nor an age such as 15m or 7d", param, ctx)
+
+
+def store_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --db and --config; the command is given `db`: as named, or else as configured."""
+    for option in (
+        click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            is_eager=True,  # --db asks for it
+            expose_value=False,
+            callback=_remember,
+            help="Where the store is named, if not by --db [ordertape.toml]",
+        ),
+        click.option(
+            "--db",
+            type=click.Path(path_type=Path),
+            callback=_named,
+            help="The store [as configured, else ordertape.db].",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _remember(ctx: click.Context, _: click.Parameter, file: Path | None) -> None:
+    ctx.meta[_FILE] = file
+
+
+def _named(ctx: click.Context, _: click.Parameter, db: Path | None) -> Path:
+    return db if db is not None else load(ctx.meta.get(_FILE), {}).settings.db
