@@ -5,6 +5,7 @@ command that goes on, and the lines that it prints when it is ready. Ids, times,
 durations differ from run to run and are compared as such; a line of `…` stands for any lines.
 """
 
+import inspect
 import os
 import re
 import signal
@@ -12,10 +13,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
 
+from ordertape import errors
 from ordertape.testing import refused_port
 
 ROOT = Path(__file__).parent.parent
@@ -158,6 +161,23 @@ def stop(servers: list[subprocess.Popen[str]]) -> None:
         server = servers.pop()
         server.send_signal(signal.SIGTERM)
         server.communicate(timeout=60)
+
+
+def test_the_reference_lists_every_code_with_its_status_and_reason() -> None:
+    families = {errors.GatewayError, errors.RefusedError, errors.ViolatedError}
+    live = sorted(
+        (error.code, error.status, str(inspect.getdoc(error)).splitlines()[0])
+        for _, error in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(error, errors.GatewayError) and error not in families
+    )
+    text = (ROOT / "docs" / "reference.md").read_text("utf-8")
+    rows = re.findall(r"^\| (9\d{4}) \| (\d{3}) \| (.*) \|$", text, re.MULTILINE)
+    assert sorted((code, int(status), reason) for code, status, reason in rows) == live
+
+
+def test_the_readme_names_every_built_in_rule() -> None:
+    shown = re.findall(r"^\| `([a-z-]+)` \|", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
+    assert set(shown) == {entry.name for entry in entry_points(group="ordertape.rules")}
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

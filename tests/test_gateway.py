@@ -83,6 +83,9 @@ async def test_a_changed_order_is_kept_in_both_forms_with_the_rule_of_each_edit(
         assert kept in sent
     assert full.messages["received"].body == UNTRIMMED
     assert full.messages["sent"].body == sent
+    recorded = full.messages["sent"].headers
+    assert recorded.get(b"content-length") == b"%d" % len(sent)
+    assert recorded.get(b"content-md5") is recorded.get(b"host") is None
     assert set(full.row.edits) == {
         Edit("trim-whitespace", "/Order/SiteId", " 743 ", "743"),
         Edit("trim-whitespace", "/Order/NPANXXSearchAndOrderType/Quantity", "\n2", "2"),
@@ -284,6 +287,8 @@ async def test_a_pause_refuses_new_orders_is_in_force_after_a_restart_and_ends(
         async with gateway(tmp_path, upstream=service.url) as running:
             await asyncio.to_thread(act, "pause")
             paused = await ask(running.port, order_request())
+            version_2 = order_request(path=b"/v2/accounts/9900012/orders")
+            assert (await ask(running.port, version_2)).status == 503
             other = await ask(running.port, order_request(path=b"/accounts/1/orders"))
         async with gateway(tmp_path, upstream=service.url) as running:
             still = await ask(running.port, order_request())

@@ -264,7 +264,7 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, ob
 
 def _without_secrets(key: str, value: object) -> object:
     """Rules may be a stranger's, and have fields that are nobody else's business."""
-    if key.startswith(("rules.", "accounts.")) and _SECRET.search(key.rpartition(".")[2]):
+    if key.startswith(("rules.", "accounts.")) and _SECRET.search(key):
         return _HIDDEN
     return _USERINFO.sub(f"{_HIDDEN}@", value) if isinstance(value, str) else value
 

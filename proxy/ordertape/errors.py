@@ -130,6 +130,13 @@ class RuleFailedError(RefusedError):
     code = "95000"
 
 
+class GatewayFailedError(RefusedError):
+    """The gateway itself failed before anything was sent."""
+
+    status = 500
+    code = "95000"
+
+
 class LoopError(RefusedError):
     """The request has passed this very gateway already (RFC 9110 7.6.3)."""
 

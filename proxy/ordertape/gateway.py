@@ -11,20 +11,17 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import hashlib
-import os
-import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from uuid import UUID
 
 import structlog
 
-from ordertape import answers, canonical, coding, hops
+from ordertape import answers, canonical, coding, hops, transcript
 from ordertape.errors import (
     AnswerTimeoutError,
     GatewayError,
+    GatewayFailedError,
     InDoubtError,
     LoopError,
     RefusedError,
@@ -34,7 +31,6 @@ from ordertape.errors import (
 )
 from ordertape.model import (
     Body,
-    Charge,
     Exchange,
     Headers,
     Kind,
@@ -139,6 +135,9 @@ class Gateway:
                 passage.handle = await self._store.open(passage.exchange)
         except RefusedError as error:
             return await self._refused(passage, error)
+        except Exception:  # noqa: BLE001 - answered and recorded: it must not pass as if unseen
+            _log.exception("gateway-failed", id=passage.exchange.id)
+            return await self._refused(passage, _failed())
         return await self._exchange(passage)
 
     async def refuse(self, request: Request, error: RefusedError) -> Answer:
@@ -151,16 +150,12 @@ class Gateway:
         route = classify(request.method, request.target)
         target = self._redaction.target(request.target)
         body = request.body
-        received = self._message(
-            f"{request.method} {target} HTTP/1.1".encode("utf-8", "surrogateescape"),
-            request.headers,
-            body.held,
-        )
+        received = transcript.request_message(request, request.headers, body.held, self._redaction)
         if body.rest is not None:
             received = replace(received, length=None, sha256=None, truncated=True)
         exchange = Exchange(
-            id=_uuid7(),
-            received_at=_now(),
+            id=transcript.exchange_id(),
+            received_at=transcript.moment(),
             kind=route.kind,
             origin=self._upstream.origin,
             upstream=self._upstream.url,
@@ -192,6 +187,11 @@ class Gateway:
             )
         if passage.route.kind is Kind.ORDER:
             self._admit_order(passage)
+        pause = self._store.paused(passage.route.account)
+        if pause is not None and passage.route.kind is not Kind.OTHER:
+            raise UnavailableError(
+                f"Orders are paused ({pause.reason}); nothing was sent, try again later."
+            )
         forward = passage.forward
         key = canonical.match_key(
             forward.method,
@@ -232,25 +232,23 @@ class Gateway:
         if enforced:
             raise ViolatedError(enforced)
         passage.exchange = replace(passage.exchange, cost=order.cost)
-        pause = self._store.paused(passage.route.account)
-        if pause is not None:
-            raise UnavailableError(
-                f"Orders are paused ({pause.reason}); nothing was sent, try again later."
-            )
 
     def _rewrite(self, passage: _Passage, order: Order) -> None:
-        """Let the order leave as the rules left it, with headers that speak of the new bytes."""
+        """Let the order leave as the rules left it, with headers that speak of the new bytes.
+
+        Host is not recorded as sent: it is the upstream's own matter.
+        """
         body = order.serialize()
-        headers = Headers.of(
-            (name, coding.as_utf8(value) if name.lower() == b"content-type" else value)
-            for name, value in passage.forward.headers.without(coding.STALE_AFTER_EDIT)
-        )
+        headers = passage.forward.headers.without(coding.STALE_AFTER_EDIT)
+        headers = Headers.of((name, _of_new_body(name, value, body)) for name, value in headers)
         passage.forward = replace(passage.forward, headers=headers, body=Body(body))
-        line = passage.exchange.received.line
-        passage.exchange = replace(passage.exchange, sent=self._message(line, headers, body))
+        sent = transcript.request_message(
+            passage.request, headers.without([b"host"]), body, self._redaction
+        )
+        passage.exchange = replace(passage.exchange, sent=sent)
 
     async def _refused(self, passage: _Passage, error: RefusedError) -> Answer:
-        outcome = Outcome(error.state, _now(), status=error.status, reason=str(error))
+        outcome = Outcome(error.state, transcript.moment(), status=error.status, reason=str(error))
         try:
             await self._store.refuse(passage.exchange, outcome)
         except UnavailableError as unrecorded:
@@ -262,7 +260,7 @@ class Gateway:
 
     async def _exchange(self, passage: _Passage) -> Answer:
         """Send once, record how it ended, and only then answer."""
-        whole = passage.route.kind is Kind.ORDER
+        whole = passage.route.kind is not Kind.OTHER
         try:
             async with asyncio.timeout(self._limits.order_total if whole else None):
                 response = await self._upstream.send(passage.forward)
@@ -368,19 +366,20 @@ class Gateway:
         """Record the outcome: durable on return, for a safe method queued. Errors: as the store."""
         outcome = Outcome(
             state=state,
-            at=_now(),
+            at=transcript.moment(),
             status=None if error is None else error.status,
             reason=None if error is None else str(error),
-            answered=self._answered(passage),
             streamed=self._streamed(passage),
         )
-        if error is None and passage.coming is not None:
-            response = passage.coming.response
-            outcome = replace(outcome, status=response.status)
-            if passage.route.kind is Kind.ORDER:
-                outcome = replace(
-                    outcome, order_id=_order_id(response), charge=_charge(response.status)
-                )
+        if passage.coming is not None:
+            response, seen = passage.coming.response, passage.coming.seen
+            answered = transcript.response_message(response, seen, self._redaction)
+            outcome = replace(outcome, answered=answered)
+            if error is None:
+                outcome = replace(outcome, status=response.status)
+            if error is None and passage.route.kind is Kind.ORDER:
+                order_id, charge = transcript.order_id(response), transcript.charge(response.status)
+                outcome = replace(outcome, order_id=order_id, charge=charge)
         self._report(passage, outcome)
         if passage.handle is None:
             await self._store.record(passage.exchange, outcome)
@@ -388,17 +387,6 @@ class Gateway:
             await self._store.settle(passage.handle, passage.exchange.id, outcome)
 
     # What is kept and said of it.
-
-    def _message(self, line: bytes, headers: Headers, body: bytes) -> Message:
-        digest = hashlib.sha256(body).digest()
-        return Message(line, self._redaction.headers(headers), body, len(body), digest)
-
-    def _answered(self, passage: _Passage) -> Message | None:
-        if passage.coming is None:
-            return None
-        response, seen = passage.coming.response, passage.coming.seen
-        line = b"HTTP/1.1 %d %b" % (response.status, response.reason)
-        return Message(line, self._redaction.headers(response.headers), *seen.result())
 
     def _streamed(self, passage: _Passage) -> Message | None:
         if passage.sent is None:
@@ -447,6 +435,12 @@ _LEFT_AS_RECEIVED = Violation(
 )
 
 
+def _failed() -> GatewayFailedError:
+    return GatewayFailedError(
+        "The gateway failed before anything was sent; see its log, and report it as a bug."
+    )
+
+
 def _unrecorded() -> InDoubtError:
     return InDoubtError(
         "What became of the request could not be recorded; "
@@ -464,31 +458,17 @@ async def _tallied(rest: AsyncGenerator[bytes, None], tally: Tally) -> AsyncGene
         yield piece
 
 
-def _charge(status: int) -> Charge:
-    """The design's table: 2xx keeps the cost, 4xx refunds it, 3xx and 5xx leave it unknown."""
-    return {2: Charge.KEPT, 4: Charge.REFUNDED}.get(status // 100, Charge.UNKNOWN)
-
-
-def _order_id(response: Response) -> str | None:
-    """What follows the last slash of Location, as every client reads it."""
-    location = response.headers.get(b"location")
-    if location is None or response.status // 100 != 2:  # noqa: PLR2004 - the class of a status
-        return None
-    return location.rpartition(b"/")[2].decode("latin-1") or None
+def _of_new_body(name: bytes, value: bytes, body: bytes) -> bytes:
+    """The value that this header has beside another body."""
+    match name.lower():
+        case b"content-length":
+            return b"%d" % len(body)
+        case b"content-type":
+            return coding.as_utf8(value)
+        case _:
+            return value
 
 
 def _content_length(headers: Headers) -> int | None:
     value = headers.get(b"content-length")
     return int(value) if value is not None and value.isdigit() else None
-
-
-def _now() -> int:
-    return time.time_ns() // 1000
-
-
-def _uuid7() -> str:
-    """A time-ordered UUID (RFC 9562 section 5.7), so that ids sort as the exchanges came."""
-    milliseconds = time.time_ns() // 1_000_000
-    value = (milliseconds << 80) | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | (7 << 76)
-    return str(UUID(int=value & ~(0x3 << 62) | (2 << 62)))

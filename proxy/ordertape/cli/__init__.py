@@ -74,7 +74,8 @@ def main(arguments: list[str] | None = None) -> None:
         code = _told(str(error), _WRONG)
     except OSError as error:
         code = _told(_failure(error), _WRONG)
-    except Exception as error:  # noqa: BLE001 - a mistake of the program's own is a sentence too
+    except Exception as error:
+        # A mistake of the program's own is a sentence too, but in development mode.
         if sys.flags.dev_mode:
             raise
         code = _told(_bug(error), _WRONG)

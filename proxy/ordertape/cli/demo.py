@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import http.client
+import os
 import re
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,8 @@ from urllib.parse import urlsplit
 
 import click
 
+from ordertape.cli.signals import unwinding
+from ordertape.cli.terminal import quoted
 from ordertape.errors import StartUpError
 from ordertape.store.reading import Filter, Reader
 
@@ -25,12 +29,14 @@ _NEEDS_CARE = (
 )
 _REFUSED = "<Order><SiteId>743</SiteId><Name>never closed</Order>"
 _ADDRESS = re.compile(r"http://\S+:\d+")
+_PATIENCE = 30.0
+"""Seconds that a process of the demo has to start, to answer, or to stop."""
 
 
 @click.command("demo")
 def command() -> None:
     """Order through a gateway, look into the audit, then replay without the service."""
-    with tempfile.TemporaryDirectory(prefix="ordertape-demo-") as name:
+    with unwinding(), tempfile.TemporaryDirectory(prefix="ordertape-demo-") as name:
         folder = Path(name)
         _recorded(folder)
         _audited(folder)
@@ -70,7 +76,7 @@ def _audited(folder: Path) -> None:
     _say("What the service saw, beside what the client sent, and which rule changed it")
     _show(full.messages["sent"].body.decode())
     for edit in row.edits:
-        click.echo(f"  {edit.rule}: {edit.xpath} {edit.before!r} -> {edit.after!r}")
+        click.echo(f"  {edit.rule}: {edit.xpath}: {quoted(edit.before)} -> {quoted(edit.after)}")
     _say("The audit: ordertape audit list")
     _run(folder, "audit", "list")
 
@@ -88,7 +94,7 @@ def _replayed(folder: Path) -> None:
 
 
 def _post(base: str, body: str) -> tuple[int, str]:
-    connection = http.client.HTTPConnection(urlsplit(base).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(base).netloc, timeout=_PATIENCE)
     try:
         headers = {"Content-Type": "application/xml", "Authorization": "Basic ZGVtbzpkZW1v"}
         connection.request("POST", _PATH, body=body.encode(), headers=headers)
@@ -103,21 +109,49 @@ def _started(folder: Path, *arguments: str) -> Iterator[str]:
     """The URL of an ordertape process that runs until the block ends."""
     with (folder / f"{arguments[0]}.log").open("w") as log:
         process = subprocess.Popen(  # noqa: S603 - this very program
-            [sys.executable, "-m", "ordertape", *arguments],
+            _command(arguments),
             cwd=folder,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
         )
+    overdue = threading.Timer(_PATIENCE, process.kill)
     try:
+        overdue.start()
         for line in process.stdout or ():
             if found := _ADDRESS.search(line):
+                overdue.cancel()
                 yield found[0].rstrip(".;,")
                 return
         raise StartUpError(f"The demo's {arguments[0]} did not start: {_last_words(log.name)}")
     finally:
-        process.terminate()
-        process.communicate(timeout=30)
+        overdue.cancel()
+        _end(process)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    process.terminate()
+    try:
+        process.communicate(timeout=_PATIENCE)
+    except BaseException:
+        process.kill()
+        process.communicate()
+        raise
+
+
+def _command(arguments: tuple[str, ...]) -> list[str]:
+    return [sys.executable, "-m", "ordertape", *arguments]
+
+
+def _environment() -> dict[str, str]:
+    """Without the settings of a real gateway: the demo must not write into its store."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if not name.upper().startswith("ORDERTAPE_")
+    }
 
 
 def _last_words(log: str) -> str:
@@ -125,14 +159,15 @@ def _last_words(log: str) -> str:
 
 
 def _run(folder: Path, *arguments: str) -> None:
-    shown = subprocess.run(  # noqa: S603 - this very program
-        [sys.executable, "-m", "ordertape", *arguments],
+    """Run a command whose output belongs on this terminal, as wide as it is."""
+    subprocess.run(  # noqa: S603 - this very program
+        _command(arguments),
         cwd=folder,
-        capture_output=True,
-        text=True,
-        check=False,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        timeout=_PATIENCE,
+        check=True,
     )
-    click.echo(shown.stdout)
 
 
 def _say(text: str) -> None:

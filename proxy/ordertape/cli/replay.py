@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import click
 
 from ordertape import logs, service
 from ordertape.build import replaying
+from ordertape.cli.signals import unwinding
+from ordertape.cli.terminal import printable
 from ordertape.config import Settings, load
 
 
@@ -23,7 +26,8 @@ def command(sources: tuple[Path, ...], listen: str | None, file: Path | None) ->
     """
     settings = load(file, {"listen": listen, "admin": "off"}).settings
     logs.configure(settings.log_level)
-    service.run(_main(settings, sources))
+    with unwinding():  # what is killed while it reads its sources clears its scratch files away
+        service.run(_main(settings, sources))
 
 
 async def _main(settings: Settings, sources: tuple[Path, ...]) -> None:
@@ -34,5 +38,6 @@ async def _main(settings: Settings, sources: tuple[Path, ...]) -> None:
             click.echo(f"ordertape is replaying {replay.count} exchanges of {names} on {url}.")
 
         await service.serve(gateway, settings, announce)
-        for miss in replay.misses:
-            click.echo(f"missed: {miss}", err=True)
+        for miss, times in Counter(replay.misses).items():
+            again = f" ({times} times)" if times > 1 else ""
+            click.echo(f"missed: {printable(miss)}{again}", err=True)

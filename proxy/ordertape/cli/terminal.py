@@ -7,12 +7,17 @@ from collections.abc import Collection, Iterable, Sequence
 import click
 from rich.cells import cell_len
 
-__all__ = ["columns", "printable"]
+__all__ = ["columns", "printable", "quoted"]
 
 
 def printable(text: str) -> str:
     """The text with everything that a terminal would obey, or not show, written out."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def quoted(value: str | None) -> str:
+    """What stood somewhere: with the blanks at its ends, or that nothing did."""
+    return "absent" if value is None else repr(value)
 
 
 def columns(

@@ -93,18 +93,22 @@ def connect_writer(
 def connect_reader(database: Path, *, busy_timeout: float = 5.0) -> sqlite3.Connection:
     """A connection that cannot write, beside whoever does.
 
-    A directory that cannot be written gives no room for the WAL index; a store there that was
-    closed properly has no WAL either, and is read as it lies.
+    SQLite takes the WAL's two files away with the last connection that may write: where they are
+    not there yet such a one is opened, so that a reader leaves none behind. A directory that
+    cannot be written gives no room for the WAL index; a store there that was closed properly has
+    no WAL either, and is read as it lies.
     """
-    location = f"file:{quote(str(database.resolve()))}?mode=ro"
+    wal = database.resolve().with_name(f"{database.resolve().name}-wal")
+    name = f"file:{quote(str(database.resolve()))}"
+    location = f"{name}?mode={'ro' if wal.exists() else 'rw'}"
     connection = _read_only(location, busy_timeout)
     try:
         connection.execute("SELECT count(*) FROM sqlite_schema")
     except sqlite3.OperationalError:
         connection.close()
-        if database.resolve().with_name(f"{database.resolve().name}-wal").exists():
+        if wal.exists():
             raise
-        connection = _read_only(f"{location}&immutable=1", busy_timeout)
+        connection = _read_only(f"{name}?mode=ro&immutable=1", busy_timeout)
     return connection
 
 

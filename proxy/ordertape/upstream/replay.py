@@ -6,7 +6,9 @@ it was used; a look-up is one probe of it, however many there are.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from email.utils import formatdate
 from pathlib import Path
 
@@ -37,6 +39,7 @@ _REPEATED = frozenset({"GET", "HEAD", "OPTIONS"})
 """Asking again changes nothing, so the last recording of a key answers for ever."""
 
 _ORDER_LIMIT = 1 << 20
+_DIGEST = re.compile(r"ordertape:[0-9a-f]{8}:[0-9a-f]{16}")  # what redaction leaves of a secret
 
 
 class Replay:
@@ -54,20 +57,23 @@ class Replay:
     ) -> None:
         """Open the stores and index them into `index`, a new file. Errors: StartUpError."""
         self.misses: list[str] = []
-        self._readers = [Reader(source) for source in sources]
-        self._index = sqlite3.connect(index, isolation_level=None)
-        self._index.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _INDEX)
-        self._index.execute("BEGIN")
-        for number, reader in enumerate(self._readers):
-            self._take_in(number, _recordings(reader, rules, redaction))
-        self._index.execute("CREATE INDEX turn ON recording(key, used, turn)")
-        self._index.execute("COMMIT")
-        [self.count] = self._index.execute("SELECT count(*) FROM recording").fetchone()
-        if not self.count:
-            raise StartUpError(
-                "There is no completed exchange in the recordings, so nothing can be answered; "
-                "record some with `ordertape serve`."
-            )
+        with ExitStack() as opened:
+            self._readers = [opened.enter_context(_reader(source)) for source in sources]
+            self._index = sqlite3.connect(index, isolation_level=None)
+            opened.callback(self._index.close)
+            self._index.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; {_INDEX}")
+            self._index.execute("BEGIN")
+            for number, reader in enumerate(self._readers):
+                self._take_in(number, _recordings(reader, rules, redaction))
+            self._index.execute("CREATE INDEX turn ON recording(key, used, turn)")
+            self._index.execute("COMMIT")
+            [self.count] = self._index.execute("SELECT count(*) FROM recording").fetchone()
+            if not self.count:
+                raise StartUpError(
+                    "There is no completed exchange in the recordings, so nothing can be "
+                    "answered; record some with `ordertape serve`."
+                )
+            self._opened = opened.pop_all()
 
     def _take_in(self, number: int, recordings: Iterator[tuple[Recorded, str]]) -> None:
         for recorded, key in recordings:
@@ -83,16 +89,14 @@ class Replay:
         found = self._claim(request)
         answered = found and self._readers[found[0]].message(found[1], "answered")
         if found is None or answered is None or answered.truncated:
-            miss = self._miss(request, partly=answered is not None)
+            miss = self._miss(request, claimed=found is not None, pruned=answered is None)
             self.misses.append(str(miss))
             raise miss
         return _response(answered, upstream=found[2])
 
     async def close(self) -> None:
         """Let go of the files."""
-        self._index.close()
-        for reader in self._readers:
-            reader.close()
+        self._opened.close()
 
     def _claim(self, request: Request) -> tuple[int, int, str] | None:
         for key in canonical.matched_by(request.match_key or ""):
@@ -105,9 +109,13 @@ class Replay:
                 return found
         return None
 
-    def _miss(self, request: Request, *, partly: bool) -> NoRecordingError:
+    def _miss(self, request: Request, *, claimed: bool, pruned: bool) -> NoRecordingError:
         what = f"{request.method} {request.path}"
-        if partly:
+        if claimed and pruned:
+            return NoRecordingError(
+                f"The answer to {what} is no longer in the recordings; record it anew."
+            )
+        if claimed:
             return NoRecordingError(
                 f"The answer to {what} was recorded only in part, because it was too large; "
                 "record it anew with a higher limits.record."
@@ -134,16 +142,30 @@ class Replay:
         )
 
 
+def _reader(source: Path) -> Reader:
+    if not source.is_file():
+        raise StartUpError(
+            f"There is no recording {source}; name a store that `ordertape serve` has written."
+        )
+    return Reader(source)
+
+
 def _recordings(
     reader: Reader, rules: RuleSet, redaction: Redaction
 ) -> Iterator[tuple[Recorded, str]]:
     """Each completed exchange with its key by the rules in force.
 
-    The key that was stored is that key where rules and key version are still the same.
+    The key that was stored is that key where rules, redaction and key version are the same.
     """
     for recorded in reader.completed():
         stored = recorded.match_key
-        if stored and recorded.rules_version == rules.version and canonical.is_current(stored):
+        target = recorded.target
+        if (
+            stored
+            and canonical.is_current(stored)
+            and recorded.rules_version == rules.version
+            and _DIGEST.sub("redacted", target) == redaction.constant_target(target)
+        ):
             yield recorded, stored
         elif (received := reader.message(recorded.seq, "received")) is not None:
             yield recorded, _key(recorded, received, rules, redaction)

@@ -16,7 +16,7 @@ from lxml import etree
 from ordertape import coding
 from ordertape.cli.audit.as_json import moment, row_as_json
 from ordertape.cli.options import Word, store_options
-from ordertape.cli.terminal import printable
+from ordertape.cli.terminal import printable, quoted
 from ordertape.errors import RefusedError
 from ordertape.model import Message, State
 from ordertape.store.reading import Full, Reader
@@ -97,7 +97,7 @@ def _lines(full: Full) -> Iterator[str]:
     if row.edits:
         yield from ("", "Edits")
         yield from (
-            f"  {edit.rule}: {edit.xpath}: {_quoted(edit.before)} -> {_quoted(edit.after)}"
+            f"  {edit.rule}: {edit.xpath}: {quoted(edit.before)} -> {quoted(edit.after)}"
             for edit in row.edits
         )
     if row.violations:
@@ -117,11 +117,6 @@ def _lines(full: Full) -> Iterator[str]:
         yield from _difference(full.messages["received"], full.messages["sent"])
     yield from ("", "Timeline")
     yield from (f"  {moment(event.at)} {event.kind}" for event in full.events)
-
-
-def _quoted(value: str | None) -> str:
-    """Blanks at either end are what was trimmed: they must be seen."""
-    return "absent" if value is None else repr(value)
 
 
 def _message_lines(message: Message) -> Iterator[str]:
