@@ -1,0 +1,76 @@
+"""A replaying process under an audit hook: it answers one request from stdin, and tells of calls.
+
+`replaying_child.py STORE [unprivileged|with-a-client]`: the hook sees what Python's sockets do, so
+the loop is asyncio's own. `unprivileged` gives up what lets root write where it may not.
+"""
+
+import asyncio
+import ctypes
+import gc
+import json
+import os
+import socket
+import sys
+import threading
+from pathlib import Path
+
+CALLS = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
+CAP_DAC_OVERRIDE = 1
+PR_CAPBSET_DROP = 24
+
+called: list[str] = []
+
+
+def give_up_override() -> None:
+    """Drop the capability for the next program, and become it: this one once more."""
+    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
+    os.execv(sys.executable, [sys.executable, __file__, sys.argv[1]])
+
+
+async def main(db: Path, *, client: bool) -> None:
+    from ordertape.build import replaying
+    from ordertape.config import Settings
+    from ordertape.model import Origin, Request
+    from ordertape.server import Listener
+    from ordertape.service import listener_settings
+    from ordertape.upstream.live import Live, LiveSettings
+
+    settings = Settings.model_validate({"listen": "127.0.0.1:0", "admin": "off"})
+    bodies: list[str] = []
+    live: Live | None = None
+    async with replaying(settings, [db]) as (handler, _):
+        listener = Listener(handler, settings=listener_settings(settings))
+        await listener.start()
+        asking = threading.Thread(target=ask, args=(listener.port, bodies), name="asking")
+        asking.start()
+        await asyncio.to_thread(asking.join)
+        if client:
+            live = Live(
+                f"http://127.0.0.1:{listener.port}", settings=LiveSettings(), origin=Origin.LIVE
+            )
+            await live.send(Request("GET", "/known"))
+            await live.close()
+        await listener.stop(5)
+    clients = sum(isinstance(thing, Live) for thing in gc.get_objects())
+    print(json.dumps({"bodies": bodies, "called": called, "clients": clients}))
+    del live
+
+
+def ask(port: int, bodies: list[str]) -> None:
+    """The client, in a thread whose own calls the hook leaves out."""
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+        connection.sendall(sys.stdin.buffer.read())
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+    bodies.append(answer.partition(b"\r\n\r\n")[2].decode())
+
+
+def hook(event: str, _: object) -> None:
+    if event in CALLS and threading.current_thread().name != "asking":
+        called.append(event)
+
+
+if __name__ == "__main__":
+    if "unprivileged" in sys.argv:
+        give_up_override()
+    sys.addaudithook(hook)
+    asyncio.run(main(Path(sys.argv[1]), client="with-a-client" in sys.argv))
