@@ -1,11 +1,10 @@
 """A replaying process under an audit hook: it answers one request from stdin, and tells of calls.
 
-`replaying_child.py STORE [unprivileged|with-a-client]`: the hook sees what Python's sockets do, so
-the loop is asyncio's own. `unprivileged` gives up what lets root write where it may not.
+`replaying_child.py STORE [with-a-client]`: the hook sees what Python's sockets do, so the loop is
+asyncio's own.
 """
 
 import asyncio
-import ctypes
 import gc
 import json
 import os
@@ -14,27 +13,19 @@ import sys
 import threading
 from pathlib import Path
 
+from ordertape.build import replaying
+from ordertape.config import Settings
+from ordertape.model import Origin, Request
+from ordertape.server import Listener
+from ordertape.service import listener_settings
+from ordertape.upstream.live import Live, LiveSettings
+
 CALLS = {"socket.connect", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
-CAP_DAC_OVERRIDE = 1
-PR_CAPBSET_DROP = 24
 
 called: list[str] = []
 
 
-def give_up_override() -> None:
-    """Drop the capability for the next program, and become it: this one once more."""
-    ctypes.CDLL(None).prctl(PR_CAPBSET_DROP, CAP_DAC_OVERRIDE, 0, 0, 0)
-    os.execv(sys.executable, [sys.executable, __file__, sys.argv[1]])
-
-
 async def main(db: Path, *, client: bool) -> None:
-    from ordertape.build import replaying
-    from ordertape.config import Settings
-    from ordertape.model import Origin, Request
-    from ordertape.server import Listener
-    from ordertape.service import listener_settings
-    from ordertape.upstream.live import Live, LiveSettings
-
     settings = Settings.model_validate({"listen": "127.0.0.1:0", "admin": "off"})
     bodies: list[str] = []
     live: Live | None = None
@@ -52,7 +43,13 @@ async def main(db: Path, *, client: bool) -> None:
             await live.close()
         await listener.stop(5)
     clients = sum(isinstance(thing, Live) for thing in gc.get_objects())
-    print(json.dumps({"bodies": bodies, "called": called, "clients": clients}))
+    told = {
+        "bodies": bodies,
+        "called": called,
+        "clients": clients,
+        "writable": os.access(db.parent, os.W_OK),
+    }
+    sys.stdout.write(json.dumps(told))
     del live
 
 
@@ -70,7 +67,5 @@ def hook(event: str, _: object) -> None:
 
 
 if __name__ == "__main__":
-    if "unprivileged" in sys.argv:
-        give_up_override()
     sys.addaudithook(hook)
     asyncio.run(main(Path(sys.argv[1]), client="with-a-client" in sys.argv))

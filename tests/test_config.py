@@ -13,7 +13,7 @@ def file(tmp_path: Path) -> Path:
     path = tmp_path / "ordertape.toml"
     path.write_text(
         'upstream = "http://file.example"\nlisten = "127.0.0.1:1"\nadmin = "off"\n'
-        "[timeouts]\nconnect = 1\nread = 2\n[limits]\norder = '2MiB'\n"
+        "[timeouts]\nconnect = 1\nread = 2\n[limits]\norder = '512KiB'\n"
         "[rules.order-defaults]\npartial_allowed = 'leave'\n",
         encoding="utf-8",
     )
@@ -34,7 +34,7 @@ def test_flags_win_over_the_environment_over_the_file_over_defaults(
     assert rows["timeouts.connect"] == (1.0, str(file))
     assert rows["timeouts.read"] == (3.0, "environment")
     assert rows["timeouts.body"] == (30.0, "default")
-    assert rows["limits.order"] == (2 << 20, str(file))
+    assert rows["limits.order"] == (512 << 10, str(file))
     assert rows["rules.order-defaults.partial_allowed"] == ("leave", str(file))
 
 
@@ -51,6 +51,20 @@ def test_flags_win_over_the_environment_over_the_file_over_defaults(
             (
                 "The setting timeouts.connect (from {file}) is wrong: Input should be a valid "
                 "number, unable to parse string as a number; correct it."
+            ),
+        ),
+        (
+            "[timeouts]\norder_total = 8",
+            (
+                "The setting timeouts (from {file}) is wrong: order_total must be more than twice "
+                "connect, or an order could be in doubt that was never sent; correct it."
+            ),
+        ),
+        (
+            "[timeouts]\nshutdown = 20",
+            (
+                "The setting timeouts (from {file}) is wrong: shutdown must be more than "
+                "order_total, or a stop could break off orders; correct it."
             ),
         ),
         (

@@ -31,7 +31,7 @@ _VARYING = [
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "<time>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "<address>"),
-    (re.compile(r"\b\d+\.\d+\b"), "<figure>"),
+    (re.compile(r"\b\d+\.\d+"), "<figure>"),
     (re.compile(r"ordertape:[0-9a-f]{8}:[0-9a-f]{16}"), "<digest>"),
     (re.compile(r"Date: .*"), "Date: <date>"),
     (re.compile(r"\b[0-9a-f]{12,64}\b"), "<hash>"),
@@ -94,6 +94,13 @@ def test_every_command_of_a_document_prints_what_is_shown(document: Path, tmp_pa
         "127.0.0.1:8080": f"127.0.0.1:{refused_port()}",
         "127.0.0.1:8081": f"127.0.0.1:{refused_port()}",
     }
+
+    def placed(text: str) -> str:
+        """The text with ports that are free here."""
+        for named, port in ports.items():
+            text = text.replace(named, port)
+        return text
+
     environment = {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
@@ -106,12 +113,10 @@ def test_every_command_of_a_document_prints_what_is_shown(document: Path, tmp_pa
         for block in blocks(document):
             if block.kind in {"toml", "python"}:
                 if block.file is not None:
-                    (tmp_path / block.file).write_text(block.text, encoding="utf-8")
+                    (tmp_path / block.file).write_text(placed(block.text), encoding="utf-8")
                 continue
             for command, shown in commands(block.text):
-                line = command.replace("scripts/", f"{ROOT}/scripts/")
-                for named, port in ports.items():
-                    line = line.replace(named, port)
+                line = placed(command.replace("scripts/", f"{ROOT}/scripts/"))
                 if block.kind == "console server":
                     stop(servers)
                     servers.append(start(line, plain(shown), tmp_path, environment))

@@ -116,7 +116,7 @@ IN_DOUBT = [
         [ReadRequest(), Drip(CREATED, every=0.05)],
         504,
         "95040",
-        {"timeouts": {"read": 5, "order_total": 0.4}},
+        {"timeouts": {"connect": 0.1, "read": 5, "order_total": 0.4}},
     ),
     Fault(
         "switching protocols unasked",

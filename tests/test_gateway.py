@@ -11,7 +11,9 @@ import pytest
 
 from gateways import ORDER, ask, gateway, order_request
 from ordertape.build import change
+from ordertape.errors import UnavailableError
 from ordertape.model import Charge, Edit, Kind, State
+from ordertape.store import Store
 from ordertape.store.reading import Filter, Reader
 from ordertape.testing import (
     Close,
@@ -253,7 +255,7 @@ async def test_an_answer_that_breaks_off_while_it_streams_aborts_the_client(tmp_
             writer.close()
         [full] = running.recorded()
     assert got.startswith(b"HTTP/1.1 200 OK\r\n")
-    assert (full.row.state, full.row.delivered) == (State.IN_DOUBT, False)
+    assert (full.row.state, full.row.status, full.row.delivered) == (State.IN_DOUBT, 200, False)
 
 
 async def test_a_client_that_leaves_a_streaming_answer_releases_the_upstream(
@@ -275,6 +277,57 @@ async def test_a_client_that_leaves_a_streaming_answer_releases_the_upstream(
         [full] = await running.recorded_when(lambda full: full.row.delivered is not None)
     assert (full.row.state, full.row.delivered) == (State.IN_DOUBT, False)
     assert full.messages["answered"].body == b"first"
+
+
+async def test_the_version_that_a_client_spoke_is_recorded_and_told_in_via(tmp_path: Path) -> None:
+    async with Scripted([Respond(CREATED)]) as service:
+        async with gateway(tmp_path, upstream=service.url, via="mine") as running:
+            await ask(running.port, order_request().replace(b"HTTP/1.1", b"HTTP/1.0"))
+            [full] = running.recorded()
+        assert b"\r\nVia: 1.0 mine\r\n" in service.attempts[0]
+    assert full.messages["received"].line == b"POST /accounts/9900012/orders HTTP/1.0"
+
+
+async def test_uploads_that_begin_alike_are_not_taken_for_one_another(tmp_path: Path) -> None:
+    async with Scripted([Respond(reply(200, b"ok"))]) as service:
+        async with gateway(tmp_path, upstream=service.url) as running:
+            head = b"PUT /files/1 HTTP/1.1\r\nHost: g\r\nConnection: close\r\n"
+            await ask(
+                running.port, head + b"Content-Length: %d\r\n\r\n" % (2 << 20) + bytes(2 << 20)
+            )
+            await ask(running.port, head + b"Content-Length: 3\r\n\r\nabc")
+        long, short = running.recorded()
+    assert long.row.match_key is None
+    assert short.row.match_key is not None
+
+
+async def test_a_store_that_takes_no_outcome_is_told_to_the_client_and_not_logged_as_done(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Neither store nor emergency file: the client has in-doubt, and no line says COMPLETED."""
+
+    class Deaf:
+        def __init__(self, store: Store) -> None:
+            self._store = store
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._store, name)
+
+        async def settle(self, *_: object) -> None:
+            raise UnavailableError("Nothing took it.")
+
+    async with (
+        Scripted([Respond(CREATED)]) as service,
+        gateway(tmp_path, upstream=service.url) as running,
+    ):
+        running.parts.gateway._store = Deaf(running.parts.store)  # noqa: SLF001 - the fault itself
+        answer = await ask(running.port, order_request())
+    assert (answer.status, answer.code, answer.headers["ordertape-state"]) == (
+        502,
+        "95020",
+        "in-doubt",
+    )
+    assert "COMPLETED" not in capfd.readouterr().out
 
 
 async def test_a_pause_refuses_new_orders_is_in_force_after_a_restart_and_ends(
@@ -326,6 +379,7 @@ async def test_no_secret_reaches_the_store(tmp_path: Path) -> None:
         b"Cookie: sid=" + secrets[0],
         b"Proxy-Authorization: Basic " + secrets[1],
         b"X-Api-Key: " + secrets[2],
+        b"Referer: https://app.example/orders?key=" + secrets[3],
         path=b"/accounts/1/orders?key=" + secrets[3],
     ).replace(b"dXNlcjpwYXNzd29yZA==", secrets[4])
     answer = reply(201, b"<a/>", (b"Set-Cookie", b"sid=" + secrets[5] + b"; Path=/"))

@@ -41,6 +41,10 @@ TRICKS = [
     "/accounts/1.2/orders",
     "/accounts/1/orders/x/..",
     "/accounts/1/orders/%2e",
+    "/accounts/1/orders%3Fx",
+    "/accounts/1/orders%23x",
+    "/accounts/1/orders%00",
+    "/accounts/1/orders%253Fx",
 ]
 
 OTHERS = [

@@ -13,9 +13,16 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -73,13 +80,26 @@ class Timeouts(_Section):
     header: Seconds = Field(10, description="A client's request line and headers.")
     body: Seconds = Field(30, description="A client's buffered body.")
     keepalive: Seconds = Field(75, description="An idle client connection.")
-    shutdown: Seconds = Field(30, description="Exchanges in flight at SIGTERM.")
+    shutdown: Seconds = Field(130, description="Exchanges in flight at SIGTERM.")
+
+    @model_validator(mode="after")
+    def _in_proportion(self) -> Self:
+        if self.order_total <= 2 * self.connect:
+            raise ValueError(
+                "order_total must be more than twice connect, or an order could be in doubt "
+                "that was never sent"
+            )
+        if self.shutdown <= self.order_total:
+            raise ValueError(
+                "shutdown must be more than order_total, or a stop could break off orders"
+            )
+        return self
 
 
 class Limits(_Section):
     """How much the gateway takes in and keeps."""
 
-    order: ByteSize = Field(ByteSize(1 << 20), description="An order's body.")
+    order: ByteSize = Field(ByteSize(1 << 20), le=1 << 20, description="An order's body.")
     order_answer: ByteSize = Field(ByteSize(8 << 20), description="The answer to an order.")
     record: ByteSize = Field(ByteSize(1 << 20), description="What is kept of other bodies.")
     connections: int = Field(1000, gt=0, description="Client connections at once.")
@@ -134,6 +154,9 @@ class Settings(BaseSettings):
     seed: int = Field(0, description="What the sandbox's ids and numbers are made from.")
     listen: str = Field("127.0.0.1:8080", description="HOST:PORT for clients.")
     admin: str = Field("127.0.0.1:8081", description="HOST:PORT for health checks, or off.")
+    admin_names: tuple[str, ...] = Field(
+        (), description="Host names that the admin listener answers to, beside loopback's."
+    )
     db: Path = Field(Path("ordertape.db"), description="The store.")
     key_file: Path | None = Field(None, description="Key of the digests; FILE.db.key otherwise.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(
@@ -277,7 +300,8 @@ def _sentence(error: ValidationError, places: Mapping[str, str]) -> str:
         near = difflib.get_close_matches(str(first["loc"][-1]), _names(first["loc"][:-1]), n=1)
         hint = f"did you mean {near[0]}?" if near else "`ordertape config show` lists them all."
         return f"There is no setting {key} (from {place}); {hint}"
-    return f"The setting {key} (from {place}) is wrong: {first['msg']}; correct it."
+    wrong = first["msg"].removeprefix("Value error, ")
+    return f"The setting {key} (from {place}) is wrong: {wrong}; correct it."
 
 
 def _names(where: tuple[int | str, ...]) -> list[str]:

@@ -6,8 +6,7 @@ from dataclasses import replace
 
 from ordertape import answers
 from ordertape.errors import GatewayError, RefusedError
-from ordertape.gateway import Answer
-from ordertape.model import Kind, Request
+from ordertape.model import Answer, Kind, Request
 from ordertape.route import classify
 from ordertape.upstream import Upstream
 
@@ -25,7 +24,7 @@ class Direct:
     async def handle(self, request: Request) -> Answer:
         """The upstream's answer."""
         try:
-            return Answer(await self._upstream.send(request), _unnoted)
+            return Answer(await self._upstream.send(request))
         except GatewayError as error:
             return _own(request, error)
 
@@ -43,8 +42,4 @@ def _own(request: Request, error: GatewayError) -> Answer:
         accept=request.headers.get(b"accept"),
     )
     unrecorded = response.headers.without([b"ordertape-exchange"])
-    return Answer(replace(response, headers=unrecorded), _unnoted)
-
-
-def _unnoted(_: bool) -> None:  # noqa: FBT001 - the shape of Answer.delivered
-    """Nobody keeps whether the client was given it."""
+    return Answer(replace(response, headers=unrecorded))

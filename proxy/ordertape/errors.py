@@ -160,6 +160,14 @@ class NotSentError(GatewayError):
     state = State.FAILED
 
 
+class OverloadedError(NotSentError):
+    """Every connection to the upstream is in use, and none came free in time."""
+
+    status = 503
+    code = "95030"
+    retry_after = 1
+
+
 class ConnectTimeoutError(NotSentError):
     """The upstream did not take the connection in time."""
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 
@@ -25,11 +25,14 @@ from ordertape.errors import (
     InDoubtError,
     LoopError,
     RefusedError,
+    RuleFailedError,
     UnavailableError,
     UnsupportedTypeError,
     ViolatedError,
 )
 from ordertape.model import (
+    SAFE_METHODS,
+    Answer,
     Body,
     Exchange,
     Headers,
@@ -49,9 +52,6 @@ from ordertape.rule import RuleSet
 from ordertape.store import Store
 from ordertape.upstream import Upstream
 
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-"""They change nothing (RFC 9110 section 9.2.1), so they need no intent."""
-
 _log = structlog.get_logger("ordertape.exchange")
 
 
@@ -67,14 +67,6 @@ class Limits:
     order_answer: int = 8 << 20
     order_total: float = 120.0
     record: int = 1 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A response, and what to call once it is known whether the client was given all of it."""
-
-    response: Response
-    delivered: Callable[[bool], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +92,7 @@ class _Passage:
     handle: int | None = None
     sent: Tally | None = None
     coming: _Coming | None = None
+    relayed: bool = False
 
 
 class Gateway:
@@ -193,6 +186,8 @@ class Gateway:
                 f"Orders are paused ({pause.reason}); nothing was sent, try again later."
             )
         forward = passage.forward
+        if forward.body.rest is not None:
+            return  # a body that is still coming cannot be recognised again
         key = canonical.match_key(
             forward.method,
             self._redaction.constant_target(forward.target),
@@ -248,6 +243,8 @@ class Gateway:
         passage.exchange = replace(passage.exchange, sent=sent)
 
     async def _refused(self, passage: _Passage, error: RefusedError) -> Answer:
+        if isinstance(error, RuleFailedError):
+            _log.error("rule-failed", id=passage.exchange.id, exc_info=error.__cause__)
         outcome = Outcome(error.state, transcript.moment(), status=error.status, reason=str(error))
         try:
             await self._store.refuse(passage.exchange, outcome)
@@ -284,14 +281,15 @@ class Gateway:
             )
         else:
             if response.body.rest is not None:
+                passage.relayed = True  # the client has the service's status, whatever comes
                 rest = self._relay(passage, response.headers, seen, response.body.rest)
                 body = Body(response.body.held, rest)
-                return Answer(replace(response, body=body), self._delivered(passage))
+                return self._answer(passage, replace(response, body=body))
             try:
                 await self._settle(passage, State.COMPLETED)
             except UnavailableError:
                 return self._own_answer(passage, _unrecorded())
-            return Answer(response, self._delivered(passage))
+            return self._answer(passage, response)
         try:
             await self._settle(passage, error.state, error)
         except UnavailableError:
@@ -328,7 +326,7 @@ class Gateway:
         Errors: InDoubtError when the service breaks off or the outcome cannot be recorded; the
         listener then aborts the client's connection.
         """
-        length = _content_length(headers)
+        length = headers.content_length()
         settled = False
         try:
             async with aclosing(rest):
@@ -375,16 +373,16 @@ class Gateway:
             response, seen = passage.coming.response, passage.coming.seen
             answered = transcript.response_message(response, seen, self._redaction)
             outcome = replace(outcome, answered=answered)
-            if error is None:
+            if error is None or passage.relayed:
                 outcome = replace(outcome, status=response.status)
             if error is None and passage.route.kind is Kind.ORDER:
                 order_id, charge = transcript.order_id(response), transcript.charge(response.status)
                 outcome = replace(outcome, order_id=order_id, charge=charge)
-        self._report(passage, outcome)
         if passage.handle is None:
             await self._store.record(passage.exchange, outcome)
         else:
             await self._store.settle(passage.handle, passage.exchange.id, outcome)
+        self._report(passage, outcome)
 
     # What is kept and said of it.
 
@@ -394,10 +392,11 @@ class Gateway:
         received = passage.exchange.received
         return Message(received.line, received.headers, *passage.sent.result())
 
-    def _delivered(self, passage: _Passage) -> Callable[[bool], None]:
+    def _answer(self, passage: _Passage, response: Response) -> Answer:
         if passage.handle is None:
-            return _nothing_to_note
-        return functools.partial(self._store.delivered, passage.handle, passage.exchange.id)
+            return Answer(response)
+        noted = functools.partial(self._store.delivered, passage.handle, passage.exchange.id)
+        return Answer(response, noted)
 
     def _own_answer(self, passage: _Passage, error: GatewayError) -> Answer:
         response = answers.render(
@@ -407,7 +406,7 @@ class Gateway:
             xml=passage.route.xml,
             accept=passage.request.headers.get(b"accept"),
         )
-        return Answer(response, self._delivered(passage))
+        return self._answer(passage, response)
 
     def _report(self, passage: _Passage, outcome: Outcome) -> None:
         """One line an exchange; nothing in it is secret."""
@@ -448,10 +447,6 @@ def _unrecorded() -> InDoubtError:
     )
 
 
-def _nothing_to_note(_: bool) -> None:  # noqa: FBT001 - the shape of Answer.delivered
-    """A request that needed no intent keeps no note of its delivery."""
-
-
 async def _tallied(rest: AsyncGenerator[bytes, None], tally: Tally) -> AsyncGenerator[bytes, None]:
     async for piece in rest:
         tally.add(piece)
@@ -467,8 +462,3 @@ def _of_new_body(name: bytes, value: bytes, body: bytes) -> bytes:
             return coding.as_utf8(value)
         case _:
             return value
-
-
-def _content_length(headers: Headers) -> int | None:
-    value = headers.get(b"content-length")
-    return int(value) if value is not None and value.isdigit() else None

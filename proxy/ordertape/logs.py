@@ -30,7 +30,9 @@ def configure(level: str, stream: TextIO = sys.stderr) -> None:
     form: Any = structlog.processors.JSONRenderer()
     exceptions: list[Any] = [structlog.processors.format_exc_info]
     if stream.isatty():
-        form, exceptions = structlog.dev.ConsoleRenderer(), []
+        # Not the renderer's own formatter: it shows local variables, and so secrets.
+        plain = structlog.dev.plain_traceback
+        form, exceptions = structlog.dev.ConsoleRenderer(exception_formatter=plain), []
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

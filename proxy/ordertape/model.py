@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import enum
 import hashlib
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 __all__ = [
+    "SAFE_METHODS",
     "TRANSITIONS",
+    "Answer",
     "Body",
     "Charge",
     "Edit",
@@ -70,6 +72,10 @@ def move(before: State | None, after: State) -> State:
         start = "nothing" if before is None else before.value
         raise IllegalTransitionError(f"An exchange cannot move from {start} to {after.value}.")
     return after
+
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""They change nothing (RFC 9110 section 9.2.1): they need no intent, and may be answered again."""
 
 
 class Kind(enum.StrEnum):
@@ -133,6 +139,11 @@ class Headers:
         )
         return [member for member in members if member]
 
+    def content_length(self) -> int | None:
+        """What Content-Length says; None where it is absent, repeated, or no number."""
+        lines = self.get_all(b"content-length")
+        return int(lines[0]) if len(lines) == 1 and lines[0].isdigit() else None
+
     def without(self, names: Iterable[bytes]) -> Headers:
         """A copy that lacks every line of these (lower-case) names."""
         dropped = frozenset(names)
@@ -160,8 +171,8 @@ class Request:
     """A request as received or as sent.
 
     `target` is the request line's second word, raw (RFC 9112 section 3.2); `peer` is
-    `host:port` of the client's socket. `match_key` is what a recording is found by; the gateway
-    sets it on the request that it sends.
+    `host:port` of the client's socket; `version` is the HTTP version that it spoke. `match_key`
+    is what a recording is found by; the gateway sets it on the request that it sends.
     """
 
     method: str
@@ -169,6 +180,7 @@ class Request:
     headers: Headers = field(default_factory=Headers)
     body: Body = field(default_factory=Body)
     peer: str = ""
+    version: str = "1.1"
     match_key: str | None = None
 
     @property
@@ -195,6 +207,18 @@ class Response:
     headers: Headers = field(default_factory=Headers)
     body: Body = field(default_factory=Body)
     upstream: str = ""
+
+
+def _nobody_asks(_: bool) -> None:  # noqa: FBT001 - the shape of Answer.delivered
+    """Whether the client was given it is not kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response, and what to call once it is known whether the client was given all of it."""
+
+    response: Response
+    delivered: Callable[[bool], None] = _nobody_asks
 
 
 @dataclass(frozen=True, slots=True)

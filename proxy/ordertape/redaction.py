@@ -26,6 +26,9 @@ __all__ = ["ALWAYS", "Redaction", "load_key"]
 ALWAYS = frozenset({b"authorization", b"proxy-authorization", b"cookie", b"set-cookie"})
 """Header names, lower case, whose values are never stored."""
 
+_REFERER = b"referer"
+"""It may repeat the target of another request, secrets and all."""
+
 _SCHEMES = frozenset(
     b"basic bearer digest dpop hoba mutual negotiate ntlm oauth privatetoken token vapid".split()
 )
@@ -44,6 +47,7 @@ class Redaction:
     ) -> None:
         self._headers = ALWAYS | {name.lower().encode() for name in headers}
         self._query_keys = frozenset(name.lower() for name in query_keys)
+        self._touched = self._headers | {_REFERER}
         self._key = key
         self._mark = f"ordertape:{key_id}:"
 
@@ -52,7 +56,7 @@ class Redaction:
 
         Of Authorization the scheme stays, of Cookie the names, of Set-Cookie name and attributes.
         """
-        if not any(name.lower() in self._headers for name, _ in headers):
+        if not any(name.lower() in self._touched for name, _ in headers):
             return headers
         return Headers.of((name, self._value(name.lower(), value)) for name, value in headers)
 
@@ -66,12 +70,15 @@ class Redaction:
         """The target with `redacted` for secret query values: what a match key is made of."""
         return self._with_secrets(target, lambda _: "redacted")
 
+    def _referer(self, value: bytes) -> bytes:
+        return self.target(value.decode("latin-1")).encode("latin-1")
+
     def _digest(self, secret: bytes) -> str:
         return self._mark + hmac.digest(self._key, secret, "sha256").hex()[:16]
 
     def _value(self, name: bytes, value: bytes) -> bytes:
         if name not in self._headers:
-            return value
+            return value if name != _REFERER else self._referer(value)
         if name == b"cookie":
             return b";".join(self._cookie(pair) for pair in value.split(b";"))
         if name == b"set-cookie":

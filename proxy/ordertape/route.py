@@ -19,6 +19,7 @@ _AS_WRITTEN = re.compile(r"(?:/[^/]+)*/accounts/(?P<account>[A-Za-z0-9_-]+)/orde
 _BECOMES = re.compile(r"(?:.*/)?accounts/[^/]+/orders", re.IGNORECASE | re.DOTALL)
 _ORDERS_RESOURCE = re.compile(r"(?:/[^/]*)*/accounts/[^/]+/orders(?:/.*)?", re.IGNORECASE)
 _ACCOUNT = re.compile(r"/accounts/(?P<account>[A-Za-z0-9_-]+)(?:/|$)")
+_CUT = re.compile(r"[?#\0]")  # where a server that has decoded first may see the path's end
 _DECODINGS = 5  # each turn peels one layer of %25; more layers than this are never honest
 
 
@@ -46,8 +47,9 @@ def classify(method: str, target: str) -> Route:
     plain = _as_servers_read(path)
     written = _AS_WRITTEN.fullmatch(path)
     if written and plain == path:
-        v2 = path.split("/")[-4:-3] == ["v2"]
-        return Route(Kind.ORDER_V2 if v2 else Kind.ORDER, written["account"], xml=True)
+        if path.split("/")[-4:-3] == ["v2"]:
+            return Route(Kind.ORDER_V2, written["account"], xml=False)  # its clients speak JSON too
+        return Route(Kind.ORDER, written["account"], xml=True)
     if _BECOMES.fullmatch(plain):
         error = BadPathError(
             "The path is not an orders path as written but could be read as one; "
@@ -64,6 +66,7 @@ def _as_servers_read(path: str) -> str:
         if decoded == path:
             break
         path = decoded
+    path = _CUT.split(path, maxsplit=1)[0]
     kept: list[str] = []
     for segment in path.replace("\\", "/").split("/"):
         name = segment.partition(";")[0].strip()

@@ -16,6 +16,8 @@ from ordertape.config import Settings
 from ordertape.server import Handler, Listener, ListenerSettings, check_parser
 from ordertape.store import Health
 
+_STOPPING = Health(ok=False, reason="The gateway is stopping.")
+
 _log = structlog.get_logger("ordertape.service")
 
 
@@ -40,7 +42,10 @@ async def serve(
     check_parser()
     stop = _stop_signal()
     listener = Listener(handler, settings=listener_settings(settings))
-    admin = Admin(settings.admin, health) if health and settings.admin != "off" else None
+    admin = None
+    if health is not None and settings.admin != "off":
+        names = frozenset(settings.admin_names)
+        admin = Admin(settings.admin, lambda: _STOPPING if stop.is_set() else health(), names=names)
     try:
         await listener.start()
         if admin is not None:

@@ -14,7 +14,7 @@ from ordertape.redaction import Redaction
 def request_message(request: Request, headers: Headers, body: bytes, keep: Redaction) -> Message:
     """A request with these headers and this body, whole, as it is stored."""
     target = keep.target(request.target)
-    line = f"{request.method} {target} HTTP/1.1".encode("utf-8", "surrogateescape")
+    line = f"{request.method} {target} HTTP/{request.version}".encode("utf-8", "surrogateescape")
     return Message(line, keep.headers(headers), body, len(body), hashlib.sha256(body).digest())
 
 

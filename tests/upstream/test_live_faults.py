@@ -13,6 +13,7 @@ from ordertape.errors import (
     GatewayError,
     InDoubtError,
     NotSentError,
+    OverloadedError,
 )
 from ordertape.model import Body, Headers, Request
 from ordertape.testing import (
@@ -96,7 +97,7 @@ async def test_all_connections_in_use_is_not_sent() -> None:
         busy = [asyncio.create_task(client.send(ORDER)) for _ in range(2)]
         await service.wait_for_attempts(2)
         assert await outcome(client) == (
-            NotSentError,
+            OverloadedError,
             "All 2 connections to the upstream are in use; nothing was sent. Try again later.",
         )
         for task in busy:

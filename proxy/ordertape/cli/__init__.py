@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # no locale makes a listing fail
     try:
-        code = ordertape.main(arguments, standalone_mode=False)
+        code = ordertape.main(arguments, prog_name="ordertape", standalone_mode=False)
     except NoArgsIsHelpError as asked:
         asked.show()
         code = _WRONG
@@ -91,6 +91,8 @@ def _told(sentence: str, code: int) -> int:
 
 def _usage(error: click.ClickException) -> str:
     said = " ".join(error.format_message().split())
+    if not said.endswith((".", "?")):
+        said += "."
     context = error.ctx if isinstance(error, click.UsageError) else None
     return said if context is None else f"{said} See `{context.command_path} --help`."
 
@@ -98,7 +100,7 @@ def _usage(error: click.ClickException) -> str:
 def _failure(error: OSError) -> str:
     if error.filename is not None:
         return f"{os.fsdecode(error.filename)} cannot be used ({error.strerror}); name another."
-    if not sys.stdout.closed:
+    if sys.stdout is not None and not sys.stdout.closed:
         # What is still buffered for an output that failed would fail once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return f"It could not be done ({error.strerror or error}); mend that, and ask again."

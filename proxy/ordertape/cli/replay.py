@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 
 import click
@@ -38,6 +37,6 @@ async def _main(settings: Settings, sources: tuple[Path, ...]) -> None:
             click.echo(f"ordertape is replaying {replay.count} exchanges of {names} on {url}.")
 
         await service.serve(gateway, settings, announce)
-        for miss, times in Counter(replay.misses).items():
+        for miss, times in replay.misses.items():
             again = f" ({times} times)" if times > 1 else ""
             click.echo(f"missed: {printable(miss)}{again}", err=True)

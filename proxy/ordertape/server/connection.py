@@ -17,9 +17,9 @@ from aiohttp.web_protocol import _ErrInfo
 from aiohttp.web_request import BaseRequest
 
 from ordertape.errors import GatewayError, RefusedError
-from ordertape.model import Body, Headers, Kind, Request, Response
+from ordertape.model import Answer, Body, Headers, Kind, Request, Response
 from ordertape.server.delivery import acknowledged
-from ordertape.server.handler import Answer, Handler
+from ordertape.server.handler import Handler
 from ordertape.server.location import rewrite_headers
 from ordertape.server.protocol import Protocol, printed
 from ordertape.server.request import (
@@ -69,7 +69,11 @@ class Connection(Protocol):
     async def serve(self, request: BaseRequest) -> web.StreamResponse:
         """Take in a request, have it answered, and write the answer."""
         received = Request(
-            request.method, request.raw_path, Headers(request.raw_headers), peer=self._peer
+            request.method,
+            request.raw_path,
+            Headers(request.raw_headers),
+            peer=self._peer,
+            version=f"{request.version.major}.{request.version.minor}",
         )
         self._came_late = not request.content.is_eof()
         closing = not request.keep_alive or received.headers.get(b"upgrade") is not None

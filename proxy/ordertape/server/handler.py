@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 from ordertape.errors import RefusedError
-from ordertape.model import Kind, Request, Response
-
-
-class Answer(Protocol):
-    """A response, and what to call once it is known whether the client was given all of it."""
-
-    @property
-    def response(self) -> Response:
-        """Its body may still be streaming; the stream raises when the whole will not come."""
-
-    @property
-    def delivered(self) -> Callable[[bool], None]:
-        """Called exactly once."""
+from ordertape.model import Answer, Kind, Request
 
 
 class Handler(Protocol):

@@ -16,7 +16,7 @@ from ordertape.model import Headers, Response
 
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 FULL = (
-    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\n"
+    b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 5\r\nOrdertape-State: refused\r\n"
     b"Connection: close\r\nContent-Length: 0\r\n\r\n"
 )
 """Where more connections are open than allowed: said before a request could be read."""
@@ -47,7 +47,7 @@ def frame(response: Response, *, method: str, http10: bool, keep_alive: bool) ->
     Errors: ValueError when a field or the reason would break the head apart.
     """
     headers = hops.end_to_end_response(response.headers)
-    stated = _stated_length(headers)
+    stated = headers.content_length()
     held, rest = response.body.held, response.body.rest
     bodiless = method == "HEAD" or response.status in _NEVER_A_BODY
     chunked = False
@@ -76,11 +76,6 @@ def frame(response: Response, *, method: str, http10: bool, keep_alive: bool) ->
     elif http10:
         headers = headers.with_added(b"Connection", b"keep-alive")
     return Framed(_head(response, headers), bodiless, chunked, length, keep_alive)
-
-
-def _stated_length(headers: Headers) -> int | None:
-    values = headers.get_all(b"content-length")
-    return int(values[0]) if len(values) == 1 and values[0].isdigit() else None
 
 
 def _with_length(headers: Headers, stated: int | None, length: int) -> Headers:

@@ -8,29 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ordertape import hops
 from ordertape.errors import NotSentError
-from ordertape.model import Headers, Request
+from ordertape.model import Request
 
 __all__ = ["RequestHead", "request_head"]
 
 _CONTENT_LENGTH = b"content-length"
 _HOST = b"host"
 
-_OURS = frozenset(
-    {
-        _CONTENT_LENGTH,
-        _HOST,
-        b"connection",
-        b"expect",
-        b"http2-settings",
-        b"keep-alive",
-        b"proxy-connection",
-        b"te",
-        b"trailer",
-        b"transfer-encoding",
-        b"upgrade",
-    }
-)
+_OURS = hops.REQUEST_HOPS | {_CONTENT_LENGTH, _HOST}
 """Lines that speak of one connection only (RFC 9110 section 7.6.1), and Host."""
 
 _HOLDS_A_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -70,7 +57,7 @@ def request_head(
     if not hosted:
         lines.insert(1, b"Host: " + (fallback if authority is None else authority))
     if via is not None:
-        lines.append(b"Via: 1.1 " + via)
+        lines.append(b"Via: %b %b" % (request.version.encode(), via))
     if length is None:
         lines.append(b"Transfer-Encoding: chunked")
     elif not framed and (length or request.method in _HOLDS_A_BODY):
@@ -87,11 +74,4 @@ def request_head(
 def _length(request: Request) -> int | None:
     if request.body.rest is None:
         return len(request.body.held)
-    return _declared(request.headers)
-
-
-def _declared(headers: Headers) -> int | None:
-    lines = headers.get_all(_CONTENT_LENGTH)
-    if len(lines) == 1 and lines[0].isdigit():
-        return int(lines[0])
-    return None
+    return request.headers.content_length()

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from ordertape.errors import ConnectTimeoutError, NotSentError, StartUpError
+from ordertape.errors import ConnectTimeoutError, NotSentError, OverloadedError, StartUpError
 from ordertape.model import Origin, Request, Response
 from ordertape.upstream.head import request_head
 from ordertape.upstream.http1 import Connection, Limits
@@ -241,7 +241,7 @@ class Live:
             async with asyncio.timeout(self._settings.connect_timeout):
                 await self._slots.acquire()
         except TimeoutError:
-            raise NotSentError(
+            raise OverloadedError(
                 f"All {self._settings.pool_size} connections to the upstream are in use; "
                 "nothing was sent. Try again later."
             ) from None

@@ -7,6 +7,7 @@ it was used; a look-up is one probe of it, however many there are.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from email.utils import formatdate
@@ -14,7 +15,7 @@ from pathlib import Path
 
 from ordertape import canonical, coding
 from ordertape.errors import NoRecordingError, RefusedError, StartUpError, UnknownPathError
-from ordertape.model import Body, Headers, Kind, Message, Origin, Request, Response
+from ordertape.model import SAFE_METHODS, Body, Headers, Kind, Message, Origin, Request, Response
 from ordertape.order import Order, read_order
 from ordertape.redaction import Redaction
 from ordertape.rule import RuleSet
@@ -35,9 +36,6 @@ RETURNING source, seq, upstream
 """
 _LAST = "SELECT source, seq, upstream FROM recording WHERE key = ? ORDER BY turn DESC LIMIT 1"
 
-_REPEATED = frozenset({"GET", "HEAD", "OPTIONS"})
-"""Asking again changes nothing, so the last recording of a key answers for ever."""
-
 _ORDER_LIMIT = 1 << 20
 _DIGEST = re.compile(r"ordertape:[0-9a-f]{8}:[0-9a-f]{16}")  # what redaction leaves of a secret
 
@@ -46,7 +44,7 @@ class Replay:
     """The recordings of one or several stores, as an upstream.
 
     The first request with a key gets its first recording, and so on in turn; then safe methods get
-    the last one again, and others nothing. `misses` are the sentences of those that got none.
+    the last one again, and others nothing. `misses` counts those that got none, by their sentence.
     """
 
     origin = Origin.RECORDED
@@ -56,7 +54,7 @@ class Replay:
         self, sources: Sequence[Path], *, rules: RuleSet, redaction: Redaction, index: Path
     ) -> None:
         """Open the stores and index them into `index`, a new file. Errors: StartUpError."""
-        self.misses: list[str] = []
+        self.misses: Counter[str] = Counter()
         with ExitStack() as opened:
             self._readers = [opened.enter_context(_reader(source)) for source in sources]
             self._index = sqlite3.connect(index, isolation_level=None)
@@ -90,7 +88,7 @@ class Replay:
         answered = found and self._readers[found[0]].message(found[1], "answered")
         if found is None or answered is None or answered.truncated:
             miss = self._miss(request, claimed=found is not None, pruned=answered is None)
-            self.misses.append(str(miss))
+            self.misses[str(miss)] += 1
             raise miss
         return _response(answered, upstream=found[2])
 
@@ -103,7 +101,7 @@ class Replay:
             found: tuple[int, int, str] | None = self._index.execute(
                 _FIRST_UNUSED, (key,)
             ).fetchone()
-            if found is None and request.method in _REPEATED:
+            if found is None and request.method in SAFE_METHODS:
                 found = self._index.execute(_LAST, (key,)).fetchone()
             if found is not None:
                 return found
