@@ -17,8 +17,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from ordertape import errors
+from ordertape.config import Settings
 from ordertape.testing import refused_port
 
 ROOT = Path(__file__).parent.parent
@@ -178,6 +180,23 @@ def test_the_reference_lists_every_code_with_its_status_and_reason() -> None:
     text = (ROOT / "docs" / "reference.md").read_text("utf-8")
     rows = re.findall(r"^\| (9\d{4}) \| (\d{3}) \| (.*) \|$", text, re.MULTILINE)
     assert sorted((code, int(status), reason) for code, status, reason in rows) == live
+
+
+def settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, str, str | None]]:
+    """(dotted key, default as shown, description) of every setting."""
+    for name, field in model.model_fields.items():
+        default = field.default
+        if isinstance(default, BaseModel):
+            yield from settings(type(default), f"{prefix}{name}.")
+        else:
+            shown = "" if default in (None, (), {}) else str(default)
+            yield f"{prefix}{name}", shown, field.description
+
+
+def test_the_reference_lists_every_setting_with_its_default() -> None:
+    text = (ROOT / "docs" / "reference.md").read_text("utf-8").partition("## Settings")[2]
+    rows = re.findall(r"^\| `([a-z_.]+)` \| (.*?) ?\| (.*) \|$", text, re.MULTILINE)
+    assert rows == list(settings(Settings))
 
 
 def test_the_readme_names_every_built_in_rule() -> None:
