@@ -43,7 +43,7 @@ def set_somewhere(found: Mapping[str, tuple[Any, str]]) -> dict[str, tuple[Any, 
 def test_every_setting_has_its_value_and_its_place(tmp_path: Path) -> None:
     (tmp_path / "ordertape.toml").write_text(
         "upstream = 'https://service.example'\nlog_level = 'debug'\n"
-        "[limits]\norder = '2MiB'\n[timeouts]\nread = 7\n"
+        "[limits]\norder = '512KiB'\n[timeouts]\nread = 7\n"
         "[accounts.7.rules.order-defaults]\npartial_allowed = 'leave'\n",
         encoding="utf-8",
     )
@@ -56,7 +56,7 @@ def test_every_setting_has_its_value_and_its_place(tmp_path: Path) -> None:
     assert set_somewhere(found) == {
         "upstream": ("https://service.example", "ordertape.toml"),
         "log_level": ("error", "environment"),
-        "limits.order": (2 << 20, "ordertape.toml"),
+        "limits.order": (512 << 10, "ordertape.toml"),
         "timeouts.read": (7.0, "ordertape.toml"),
         "timeouts.body": (3.0, "environment"),
         "redact.headers": (["X-Mine"], "environment"),

@@ -18,7 +18,7 @@ STORY = (
     "A client orders through the gateway: blanks around values, defaults left out.",
     "The service answers 201.",
     "An order that is not well-formed is refused, and nothing is sent.",
-    "What the service saw, beside what the client sent, and which rule changed it.",
+    "What the client sent beside what the service saw, and which rule changed it.",
     "  order-defaults: /Order/PartialAllowed: absent -> 'true'",
     "  trim-whitespace: /Order/SiteId: ' 743 ' -> '743'",
     "The audit: ordertape audit list.",

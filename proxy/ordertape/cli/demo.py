@@ -15,6 +15,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
+from lxml import etree
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from ordertape.cli.signals import unwinding
 from ordertape.cli.terminal import quoted
@@ -73,8 +77,8 @@ def _audited(folder: Path) -> None:
         full = reader.show(row.id)
     if full is None:
         raise StartUpError("The demo's order is not in its store; report this as a bug.")
-    _say("What the service saw, beside what the client sent, and which rule changed it")
-    _show(full.messages["sent"].body.decode())
+    _say("What the client sent beside what the service saw, and which rule changed it")
+    _beside(full.messages["received"].body, full.messages["sent"].body)
     for edit in row.edits:
         click.echo(f"  {edit.rule}: {edit.xpath}: {quoted(edit.before)} -> {quoted(edit.after)}")
     _say("The audit: ordertape audit list")
@@ -168,6 +172,19 @@ def _run(folder: Path, *arguments: str) -> None:
         timeout=_PATIENCE,
         check=True,
     )
+
+
+def _beside(client: bytes, service: bytes) -> None:
+    table = Table("the client sent", "the service saw", box=None)
+    table.add_row(_indented(client), _indented(service))
+    Console(width=max(100, Console().width), markup=False, highlight=False).print(table)
+
+
+def _indented(xml: bytes) -> Text:
+    """An element a line; blanks within values stay."""
+    root = etree.fromstring(xml, etree.XMLParser(resolve_entities=False, no_network=True))
+    etree.indent(root)
+    return Text(etree.tostring(root, encoding="unicode"))
 
 
 def _say(text: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ordertape.store.connection import sqlite3
+from ordertape.store.log import tell
 
 __all__ = ["Checkpointer"]
 
@@ -33,7 +34,7 @@ class Checkpointer:
         self._due = threading.Event()
         self._stopping = False
         self._written = 0
-        self._copied = 0
+        self._tried = 0
         self._thread = threading.Thread(target=self._run, name="ordertape-checkpoint", daemon=True)
 
     def start(self) -> None:
@@ -43,7 +44,7 @@ class Checkpointer:
     def wrote(self, size: int) -> None:
         """About `size` more bytes are in the WAL."""
         self._written += size
-        if self._written - self._copied >= _PASSIVE_AFTER:
+        if self._written - self._tried >= _PASSIVE_AFTER:
             self._due.set()
 
     def stop(self, timeout: float) -> None:
@@ -54,6 +55,7 @@ class Checkpointer:
 
     def _run(self) -> None:
         seen = 0
+        emptied = True
         while True:
             due = self._due.wait(_IDLE)
             if self._stopping:
@@ -62,21 +64,28 @@ class Checkpointer:
             written = self._written
             idle = written == seen
             seen = written
-            if due or (idle and written > self._copied):
-                self._checkpoint(truncate=idle)
-                self._copied = written
+            if due or (idle and (written > self._tried or not emptied)):
+                emptied = self._checkpoint(truncate=idle)
+                self._tried = written
 
-    def _checkpoint(self, *, truncate: bool) -> None:
+    def _checkpoint(self, *, truncate: bool) -> bool:
+        """Whether the WAL is empty now; False is tried again when nothing is being written."""
         try:
             connection = sqlite3.connect(self._database, timeout=0, isolation_level=None)
             try:
                 connection.execute(f"PRAGMA synchronous={self._synchronous}")
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
                 if truncate or self._wal.stat().st_size > _TRUNCATE_AFTER:
-                    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                    row = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                    return row[0] == 0  # else a reader is in the way
             finally:
                 connection.close()
         except FileNotFoundError:
-            return
+            return True
+        except OSError as error:
+            # Left to the next write: each second would fill the log.
+            tell("warning", "checkpoint-failed", db=str(self._database), reason=str(error))
+            return True
         except sqlite3.Error as error:
             self._failed(error)
+        return False

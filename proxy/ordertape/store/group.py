@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import enum
+import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ordertape.model import IllegalTransitionError, State, move
@@ -19,7 +20,15 @@ from ordertape.store.chain import Head, read_head
 from ordertape.store.connection import sqlite3
 from ordertape.store.emergency import Spilled
 
-__all__ = ["Done", "Fate", "Job", "Stamp", "commit", "is_fault_of_the_store"]
+__all__ = ["Done", "Fate", "Job", "NotWrittenError", "Stamp", "commit", "is_fault_of_the_store"]
+
+
+class NotWrittenError(Exception):
+    """Why a job was not written, in a few words; `may_land` where it may yet be."""
+
+    def __init__(self, why: str, *, may_land: bool = False) -> None:
+        super().__init__(why)
+        self.may_land = may_land
 
 
 class Fate(enum.Enum):
@@ -37,7 +46,8 @@ class Fate(enum.Enum):
 class Job:
     """One thing to be written. `plan` gathers its rows; what it returns is the future's result.
 
-    `exchange_id` is set for intents, `spill` for outcomes. `size` is in bytes, about.
+    `exchange_id` is set for intents, `spill` for outcomes. `size` is in bytes, about. `after` is
+    called in the loop once it is committed, whether anyone waits for it or not.
     """
 
     plan: Callable[[Batch], int | None]
@@ -47,8 +57,20 @@ class Job:
     exchange_id: str | None = None
     spill: Spilled | None = None
     timer: asyncio.TimerHandle | None = None
+    after: Callable[[], None] | None = None
     landed: bool = False
     spilled: bool = False
+    _taken: bool = False
+    _claim: threading.Lock = field(default_factory=threading.Lock)
+
+    def take(self) -> bool:
+        """In the writer's thread: whether it is still wanted; from then on it may be written."""
+        self._taken = self._taken or self._claim.acquire(blocking=False)
+        return self._taken
+
+    def withdraw(self) -> bool:
+        """In the loop: whether it could be withdrawn; it is never written then."""
+        return self._claim.acquire(blocking=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +95,7 @@ class Stamp:
 
 
 def commit(connection: sqlite3.Connection, jobs: Sequence[Job], stamp: Stamp) -> list[Done]:
-    """Write the jobs in one transaction, durable on return.
+    """Write the jobs in one transaction, durable on return; those withdrawn are left out.
 
     Errors: SQLite's own, when the fault is the store's (`is_fault_of_the_store`): nothing is
     written then. A job's own error is in its `Done`.
@@ -101,7 +123,8 @@ def _transaction(
 ) -> list[Done]:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        done = write(connection, jobs, stamp)
+        # Not before: the lock may have been waited for, and a caller have given up meanwhile.
+        done = write(connection, [job for job in jobs if job.take()], stamp)
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:

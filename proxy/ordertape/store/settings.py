@@ -18,8 +18,8 @@ class StoreSettings:
     after `commit_deadline` goes to the emergency file, FILE.db.emergency unless named. Below
     `min_free` bytes on the disk nothing new is taken; `ballast` bytes more are held back for the
     outcomes of orders already sent. `busy_timeout` is how long another program's lock is waited
-    for, `retry_interval` how often a failing store is tried, `delivery_interval` how long notes of
-    deliveries are gathered.
+    for (`lock_wait`, where the deadline is short), `retry_interval` how often a failing store is
+    tried, `delivery_interval` how long notes of deliveries are gathered.
     """
 
     durability: Literal["normal", "strict"] = "normal"
@@ -29,6 +29,11 @@ class StoreSettings:
     emergency_path: Path | None = None
     ballast: int = 16 << 20
     min_free: int = 64 << 20
-    busy_timeout: float = 5.0
+    busy_timeout: float = 2.0
     retry_interval: float = 0.25
     delivery_interval: float = 0.1
+
+    @property
+    def lock_wait(self) -> float:
+        """How long the writer waits for a lock: its error must come before callers give up."""
+        return min(self.busy_timeout, self.commit_deadline / 2)

@@ -20,8 +20,17 @@ from ordertape.store.batch import Batch
 from ordertape.store.checkpoint import Checkpointer
 from ordertape.store.connection import check_quickly, connect_writer, sqlite3
 from ordertape.store.emergency import EmergencyFile, Spilled
-from ordertape.store.group import Done, Fate, Job, Stamp, commit, is_fault_of_the_store
+from ordertape.store.group import (
+    Done,
+    Fate,
+    Job,
+    NotWrittenError,
+    Stamp,
+    commit,
+    is_fault_of_the_store,
+)
 from ordertape.store.log import tell
+from ordertape.store.losses import Losses
 from ordertape.store.settings import StoreSettings
 from ordertape.store.space import Ballast
 
@@ -38,7 +47,10 @@ Report = Callable[[Sequence[Done], bool], None]
 
 
 class Writer:
-    """Owns the connection from `start` to `stop`. `failure` is why it cannot write, or None."""
+    """Owns the connection from `start` to `stop`. `failure` is why it cannot write, or None.
+
+    `losses` counts the records that were dropped, here or before they came here.
+    """
 
     def __init__(
         self,
@@ -51,6 +63,7 @@ class Writer:
         ballast: Ballast,
     ) -> None:
         self.failure: str | None = None
+        self.losses = Losses()
         self._database = database
         self._connection: sqlite3.Connection | None = connection
         self._stamp = stamp
@@ -77,10 +90,11 @@ class Writer:
         """Give it a group; it is reported on once, jobs that are kept for later apart."""
         self._queue.put(group)
 
-    def stop(self, timeout: float) -> None:
-        """Write what was handed over, close the file, end; waits at most `timeout` seconds."""
+    def stop(self, timeout: float) -> bool:
+        """Write what was handed over, close the file, end; whether it did in `timeout` seconds."""
         self._queue.put(None)
         self._thread.join(timeout)
+        return not self._thread.is_alive()
 
     # In the writer's thread from here.
 
@@ -121,13 +135,16 @@ class Writer:
             self._ballast.hold(self._settings.min_free)
 
     def _attempt(self, group: list[Job]) -> None:
+        lost = self.losses.untold
+        gap = [_gap(self.losses.reason, self.losses.since, lost)] if lost else []
         try:
-            done = commit(self._sound_connection(), group, self._stamp)
+            done = commit(self._sound_connection(), [*gap, *group], self._stamp)
         except sqlite3.Error as error:
             self._fails(error)
             self._unsure += [job.exchange_id for job in group if job.exchange_id is not None]
             self._turn_away(group)
         else:
+            self.losses.told(lost)
             self._landed(done, group_is_done=True)
 
     def _landed(self, done: list[Done], *, group_is_done: bool) -> None:
@@ -136,6 +153,8 @@ class Writer:
             one.job.landed = True
             if one.job.spill is not None and one.job.spilled:
                 spilled.append(one.job.spill.exchange_id)
+            if one.job.fate is Fate.DROPPED and one.error is not None:
+                self.losses.add(1, str(one.error))
         if spilled:
             self._forget(spilled)
         self._checkpointer.wrote(_GROUP_PAGES + sum(one.job.size for one in done))
@@ -150,9 +169,8 @@ class Writer:
 
     def _turn_away(self, group: list[Job]) -> None:
         self._kept += [job for job in group if job.fate is Fate.KEPT]
-        error = UnavailableError(
-            f"The request cannot be recorded ({self.failure}); nothing was sent, try again later."
-        )
+        self.losses.add(sum(job.fate is Fate.DROPPED for job in group), str(self.failure))
+        error = NotWrittenError(str(self.failure))
         turned = [Done(job, error=error) for job in group if job.fate is not Fate.KEPT]
         self._report(turned, True)
 
@@ -168,18 +186,20 @@ class Writer:
 
     def _heal(self) -> None:
         """Try to write again: a probe, what was kept, and an event that says there was a gap."""
-        reason, since = self.failure, self._failing_since
+        lost = self.losses.untold
         try:
             connection = self._sound_connection()
             _probe(connection)
-            jobs = [Job(_gap(reason, since), Fate.REFUSED), *self._never_sent(connection)]
-            done = commit(connection, [*jobs, *self._kept], self._stamp)
+            gap = _gap(str(self.failure), self._failing_since, lost)
+            jobs = [gap, *self._never_sent(connection), *self._kept]
+            done = commit(connection, jobs, self._stamp)
         except sqlite3.Error as error:
             self._fails(error)
             return
         self._kept, self._unsure = [], []
         self.failure = None
         tell("info", "store-resumed", db=str(self._database))
+        self.losses.told(lost)
         self._landed(done, group_is_done=False)
 
     def _sound_connection(self) -> sqlite3.Connection:
@@ -191,7 +211,7 @@ class Writer:
             fresh = connect_writer(
                 self._database,
                 synchronous=self._settings.synchronous,
-                busy_timeout=self._settings.busy_timeout,
+                busy_timeout=self._settings.lock_wait,
             )
             damage = check_quickly(fresh)
             if damage is not None:
@@ -221,6 +241,8 @@ class Writer:
     def _end(self) -> None:
         if self.failure is not None:
             self._heal()
+        elif self.losses.untold:
+            self._attempt([])
         done = []
         for job in self._kept:
             if job.spill is None or job.spilled:
@@ -261,11 +283,14 @@ def outcome_job(spill: Spilled) -> Job:
     )
 
 
-def _gap(reason: str | None, since: int) -> Callable[[Batch], None]:
-    def plan(batch: Batch) -> None:
-        batch.event("interrupted", None, time.time_ns() // 1000, {"reason": reason, "since": since})
+def _gap(reason: str, since: int, lost: int) -> Job:
+    """The job that says there was a gap, and how many records were dropped in it."""
 
-    return plan
+    def plan(batch: Batch) -> None:
+        facts = {"reason": reason, "since": since, "lost": lost}
+        batch.event("interrupted", None, time.time_ns() // 1000, facts)
+
+    return Job(plan, Fate.REFUSED)
 
 
 def _probe(connection: sqlite3.Connection) -> None:
