@@ -11,6 +11,7 @@ import pytest
 
 from gateways import ORDER, ask, gateway, order_request
 from ordertape.build import change
+from ordertape.config import Settings
 from ordertape.errors import UnavailableError
 from ordertape.model import Charge, Edit, Kind, State
 from ordertape.store import Store
@@ -334,7 +335,8 @@ async def test_a_pause_refuses_new_orders_is_in_force_after_a_restart_and_ends(
     tmp_path: Path,
 ) -> None:
     def act(command: str) -> None:
-        change(tmp_path / "ordertape.db", command, account="9900012", reason="drill", operator="op")
+        settings = Settings.model_validate({"db": tmp_path / "ordertape.db"})
+        change(settings, command, account="9900012", reason="drill", operator="op")
 
     async with Scripted([Respond(CREATED)]) as service:
         async with gateway(tmp_path, upstream=service.url) as running:

@@ -179,3 +179,11 @@ def test_the_admin_listener_answers_health_and_readiness(tmp_path: Path) -> None
                 200,
                 404,
             ]
+
+
+def test_a_store_in_a_directory_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:
+    refused = ordertape("serve", "--sandbox", *FREE, "--db", "none/ordertape.db", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert refused.stderr == (
+        f"ordertape: There is no directory {tmp_path}/none; make it, or use another --db.\n"
+    )

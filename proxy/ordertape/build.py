@@ -87,21 +87,23 @@ def rule_set(settings: Settings) -> RuleSet:
     return build_rules(settings.rules, overrides)
 
 
-def change(db: Path, command: str, **arguments: str) -> Mapping[str, Any]:
+def change(settings: Settings, command: str, **arguments: str) -> Mapping[str, Any]:
     """Have the running gateway change its store, or change it here when none runs.
 
     Errors: StartUpError when there is no such store, or the gateway refuses.
     """
-    answer = control.ask(db, command, **arguments)
+    answer = control.ask(settings.db, command, **arguments)
     if answer is not None:
         return answer
-    if not db.exists():
-        raise StartUpError(f"There is no store {db}; name it with --db.")
-    return asyncio.run(_change_here(db, command, arguments))
+    if not settings.db.exists():
+        raise StartUpError(f"There is no store {settings.db}; name it with --db.")
+    return asyncio.run(_change_here(settings, command, arguments))
 
 
-async def _change_here(db: Path, command: str, arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    store = await SqliteStore.start(db, settings=StoreSettings())
+async def _change_here(
+    settings: Settings, command: str, arguments: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    store = await SqliteStore.start(settings.db, settings=_store_settings(settings))
     try:
         return await _handlers(store)[command](dict(arguments))
     finally:

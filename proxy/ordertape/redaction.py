@@ -120,6 +120,8 @@ def load_key(database: Path, override: Path | None) -> tuple[bytes, str]:
     recorded before. Errors: StartUpError, also when others may read the file.
     """
     real = database.resolve()
+    if not real.parent.is_dir():
+        raise StartUpError(f"There is no directory {real.parent}; make it, or use another --db.")
     path = override if override is not None else real.with_name(f"{real.name}.key")
     try:
         if override is None and not path.exists():

@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
-from ordertape.config import load
+from ordertape.config import Settings, load
 
-__all__ = ["Moment", "Word", "store_options"]
+__all__ = ["Moment", "Word", "configured", "store_options"]
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _AGE = re.compile(r"(\d{1,9})([smhd])")
@@ -78,6 +78,11 @@ def store_options(command: Callable[..., Any]) -> Callable[..., Any]:
     ):
         command = option(command)
     return command
+
+
+def configured(db: Path) -> Settings:
+    """The settings in force where a command was given this store."""
+    return load(click.get_current_context().meta.get(_FILE), {"db": db}).settings
 
 
 def _remember(ctx: click.Context, _: click.Parameter, file: Path | None) -> None:

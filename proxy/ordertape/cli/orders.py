@@ -12,7 +12,7 @@ from typing import Any
 import click
 
 from ordertape.build import change
-from ordertape.cli.options import Word, store_options
+from ordertape.cli.options import Word, configured, store_options
 from ordertape.cli.terminal import printable
 from ordertape.store.reading import Reader
 
@@ -48,7 +48,7 @@ _REASON = click.option("--reason", required=True, type=Word(), help="Why, for th
 @_REASON
 def pause(db: Path, account: str, reason: str) -> None:
     """Answer new orders with 503 and send nothing."""
-    change(db, "pause", account=account, reason=reason, operator=_operator())
+    change(configured(db), "pause", account=account, reason=reason, operator=_operator())
     click.echo(f"Orders are paused for {_whom(account)}.")
 
 
@@ -58,7 +58,7 @@ def pause(db: Path, account: str, reason: str) -> None:
 @_REASON
 def resume(db: Path, account: str, reason: str) -> None:
     """Let orders through again."""
-    answer = change(db, "resume", account=account, reason=reason, operator=_operator())
+    answer = change(configured(db), "resume", account=account, reason=reason, operator=_operator())
     lifted = bool(answer["lifted"])
     if lifted:
         click.echo(f"The pause of {_whom(account)} is lifted.")

@@ -30,7 +30,11 @@ class Store(Protocol):
     """Durable when a coroutine returns; a failure to record raises UnavailableError."""
 
     async def refuse(self, exchange: Exchange, outcome: Outcome) -> None:
-        """Record a refused request in one write."""
+        """Record a refused request in one write.
+
+        One whose `open` ran out of time just now is not waited for: it ends as FAILED, never sent,
+        if its intent lands late, and else the refusal is queued.
+        """
 
     async def open(self, exchange: Exchange) -> int:
         """Record the intent, PENDING; return the handle that `settle` wants."""
@@ -45,17 +49,21 @@ class Store(Protocol):
         """Queue intent and outcome of a safe request as one write.
 
         Returns when there is room in the bounded queue, not when it is durable; in strict
-        durability when it is. Never raises: a failing store counts the loss.
+        durability when it is. Waits in bounded time and never raises: a store that fails or hangs
+        counts the loss.
         """
 
     def delivered(self, handle: int, exchange_id: str, delivered: bool) -> None:  # noqa: FBT001
         """Note, without waiting, whether the client was given the whole answer."""
 
     async def pause(self, pause: Pause) -> None:
-        """Stop new orders; an event; in force across restarts."""
+        """Stop new orders; an event; in force at once, and across restarts on return."""
 
     async def resume(self, account: str, reason: str, operator: str, at: int) -> bool:
-        """Lift the stop of this account ("*": the general one); False where there was none."""
+        """Lift the stop of this account ("*": the general one); False where there was none.
+
+        Errors: UnavailableError; the stop is in force until its end is durable.
+        """
 
     def paused(self, account: str | None) -> Pause | None:
         """The stop that concerns this account, from memory; None where there is none."""

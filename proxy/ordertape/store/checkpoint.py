@@ -76,8 +76,9 @@ class Checkpointer:
                 connection.execute(f"PRAGMA synchronous={self._synchronous}")
                 connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
                 if truncate or self._wal.stat().st_size > _TRUNCATE_AFTER:
-                    row = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-                    return row[0] == 0  # else a reader is in the way
+                    truncated = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                    busy: int = truncated[0]
+                    return not busy
             finally:
                 connection.close()
         except FileNotFoundError:

@@ -38,6 +38,17 @@ class EmergencyFile:
         self._lock = threading.Lock()
         self._waiting: dict[str, int] = {}
 
+    def check(self) -> None:
+        """Find out at the start whether it could be written in need. Errors: OSError."""
+        new = not self.path.exists()
+        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
+        if new:
+            self._remove()
+
     def append(self, spilled: Spilled) -> None:
         """Write one outcome, on disk on return. Errors: OSError; nothing is added then."""
         line = json.dumps(_dump(spilled), separators=(",", ":")).encode() + b"\n"

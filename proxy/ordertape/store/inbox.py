@@ -2,7 +2,7 @@
 
 The loop collects; whenever the writer is idle it is handed the whole list, which becomes one
 transaction, and one wake-up brings back what became of it. A caller that goes away takes nothing
-with it: what it asked for is written all the same.
+with it; what is not written in time is withdrawn, where it still can be.
 """
 
 from __future__ import annotations
@@ -10,32 +10,44 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from ordertape.errors import UnavailableError
 from ordertape.model import IllegalTransitionError, Outcome, State
 from ordertape.store.batch import Batch
 from ordertape.store.emergency import EmergencyFile, Spilled
-from ordertape.store.group import Done, Fate, Job
+from ordertape.store.group import Done, Fate, Job, NotWrittenError
 from ordertape.store.log import tell
 from ordertape.store.settings import StoreSettings
 from ordertape.store.writer import Writer, outcome_job
 
-__all__ = ["Inbox"]
+__all__ = ["Inbox", "cannot_record"]
+
+
+def cannot_record(error: NotWrittenError) -> UnavailableError:
+    """What a client is told whose request was not recorded."""
+    return UnavailableError(
+        f"The request cannot be recorded ({error}); nothing was sent, try again later."
+    )
 
 
 class Inbox:
-    """Used from the loop that made it. `lost` counts the records that a failing store dropped."""
+    """Used from the loop that made it.
+
+    `abandoned` has the ids of intents that were given up just now, and whether they may yet land.
+    """
 
     def __init__(self, writer: Writer, emergency: EmergencyFile, settings: StoreSettings) -> None:
-        self.lost = 0
+        self.abandoned: dict[str, bool] = {}
         self._writer = writer
         self._emergency = emergency
         self._settings = settings
         self._loop = asyncio.get_running_loop()
         self._closed = False
         self._busy = False
-        self._waiting: list[Job] = []
+        self._handed_at: float | None = None
+        self._waiting: dict[Job, None] = {}
         self._notes: list[tuple[int, str, bool]] = []
         self._notes_due: asyncio.TimerHandle | None = None
         self._queued = 0
@@ -43,25 +55,39 @@ class Inbox:
         self._spilling: set[asyncio.Task[None]] = set()
         writer.start(self._report)
 
+    @property
+    def hangs(self) -> bool:
+        """Whether the writer has had a group in its hands for longer than the deadline."""
+        if self._handed_at is None:
+            return False
+        return self._loop.time() - self._handed_at > self._settings.commit_deadline
+
     async def written(
-        self, plan: Callable[[Batch], int | None], size: int, intent: str | None = None
+        self,
+        plan: Callable[[Batch], int | None],
+        size: int,
+        *,
+        intent: str | None = None,
+        after: Callable[[], None] | None = None,
     ) -> int | None:
-        """Write it, in bounded time, and return what `plan` returned.
+        """Write it, in bounded time, and return what `plan` returned; `after` as in `Job`.
 
         `intent` is the exchange's id where it is one: an intent whose caller did not stay is ended
-        as FAILED, for nothing was sent. Errors: UnavailableError.
+        as FAILED, for nothing was sent. Errors: NotWrittenError.
         """
-        future = self._loop.create_future()
-        self.submit(Job(plan, Fate.REFUSED, size, future, exchange_id=intent))
+        future: asyncio.Future[int | None] = self._loop.create_future()
+        job = Job(plan, Fate.REFUSED, size, future, exchange_id=intent, after=after)
+        self._submit_for_a_while(job)
         try:
-            async with asyncio.timeout(self._settings.commit_deadline):
-                result: int | None = await future
-                return result
-        except TimeoutError as error:
-            raise UnavailableError(
-                f"The store did not take the request in {self._settings.commit_deadline:g} s; "
-                "nothing was sent, try again later."
-            ) from error
+            return await future
+        except asyncio.CancelledError:
+            if not future.cancelled() and future.exception() is None and intent is not None:
+                self._never_sent(job, intent, future.result())
+            raise
+
+    def leave(self, plan: Callable[[Batch], int | None], size: int) -> None:
+        """Have it written if that can be done in time; nobody waits for it."""
+        self._submit_for_a_while(Job(plan, Fate.REFUSED, size))
 
     def settle(self, seq: int, exchange_id: str, outcome: Outcome) -> asyncio.Future[None]:
         """Write an outcome, past the deadline into the emergency file; done when either has it."""
@@ -76,12 +102,18 @@ class Inbox:
         self.submit(Job(plan, Fate.DROPPED, size, future))
         return future
 
-    async def room(self, size: int, healthy: Callable[[], bool]) -> None:
-        """Wait until the queue has room for `size` bytes, as long as the store is `healthy`."""
-        while self._queued and self._queued + size > self._settings.queue_limit and healthy():
-            waiter: asyncio.Future[None] = self._loop.create_future()
-            self._room.append(waiter)
-            await waiter
+    async def room(self, size: int, healthy: Callable[[], bool]) -> bool:
+        """Whether the queue has room for `size` bytes.
+
+        Waits for it until the deadline, as long as the store is `healthy`.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.commit_deadline):
+                while self._is_full(size) and healthy():
+                    waiter: asyncio.Future[None] = self._loop.create_future()
+                    self._room.append(waiter)
+                    await waiter
+        return not self._is_full(size)
 
     def note(self, seq: int, exchange_id: str, *, delivered: bool) -> None:
         """Gather what is known of a delivery; it is written with the next group, or soon."""
@@ -96,23 +128,45 @@ class Inbox:
         """Have it written with the next group. Errors: UnavailableError when closed."""
         if self._closed:
             raise UnavailableError("The store is closed; nothing can be recorded.")
-        self._waiting.append(job)
+        self._waiting[job] = None
         if not self._busy:
             # Not at once: what else this turn of the loop brings joins the group.
             self._busy = True
             self._loop.call_soon(self._hand_over)
 
-    async def close(self) -> None:
-        """Write what waits, and stop the writer, in bounded time."""
+    async def close(self) -> bool:
+        """Write what waits, and stop the writer; whether it ended in time."""
         if self._notes_due is not None:
             self._notes_due.cancel()
         self._hand_over()
         self._closed = True
         self._wake_waiters()
         patience = self._settings.commit_deadline + self._settings.busy_timeout
-        await asyncio.to_thread(self._writer.stop, patience)
+        ended = await asyncio.to_thread(self._writer.stop, patience)
         if self._spilling:
             await asyncio.wait(self._spilling, timeout=self._settings.commit_deadline)
+        return ended
+
+    def _submit_for_a_while(self, job: Job) -> None:
+        self.submit(job)
+        job.timer = self._loop.call_later(self._settings.commit_deadline, self._give_up, job)
+
+    def _give_up(self, job: Job) -> None:
+        """Withdraw it where that can be done still, and let its caller go."""
+        may_land = not job.withdraw()
+        self._waiting.pop(job, None)
+        deadline = self._settings.commit_deadline
+        error = NotWrittenError(f"the store did not take it in {deadline:g} s", may_land=may_land)
+        if job.future is None:
+            tell("error", "not-recorded", reason=str(error))
+        elif not job.future.done():
+            job.future.set_exception(error)
+            if job.exchange_id is not None:
+                self.abandoned[job.exchange_id] = may_land
+                self._loop.call_later(deadline, self.abandoned.pop, job.exchange_id, None)
+
+    def _is_full(self, size: int) -> bool:
+        return self._queued > 0 and self._queued + size > self._settings.queue_limit
 
     def _settle(self, spill: Spilled, future: asyncio.Future[None] | None) -> None:
         job = outcome_job(spill)
@@ -122,12 +176,13 @@ class Inbox:
         job.timer = self._loop.call_later(deadline, self._overdue, job, spill)
 
     def _hand_over(self) -> None:
-        group, self._waiting = self._waiting, []
+        group, self._waiting = list(self._waiting), {}
         if self._notes:
             notes, self._notes = self._notes, []
             now = time.time_ns() // 1000
             group.append(Job(lambda batch: batch.delivered(notes, now), Fate.KEPT, 256))
         self._busy = bool(group)
+        self._handed_at = self._loop.time() if group else None
         if group:
             self._writer.hand_over(group)
 
@@ -138,7 +193,8 @@ class Inbox:
 
     def _report(self, done: Sequence[Done], group_is_done: bool) -> None:  # noqa: FBT001 - a callback
         """Called in the writer's thread."""
-        self._loop.call_soon_threadsafe(self._take_back, done, group_is_done)
+        with suppress(RuntimeError):  # the loop ended before a writer that hung: nobody waits
+            self._loop.call_soon_threadsafe(self._take_back, done, group_is_done)
 
     def _take_back(self, done: Sequence[Done], group_is_done: bool) -> None:  # noqa: FBT001 - a callback
         for one in done:
@@ -160,21 +216,29 @@ class Inbox:
             job.timer.cancel()
         if job.fate is Fate.DROPPED:
             self._queued -= job.size
-            self.lost += one.error is not None
             one = Done(job)
+        if job.after is not None and one.error is None:
+            job.after()
         if future is not None and not future.done():
             _give(future, one)
         elif one.error is not None:
             tell("error", "not-recorded", reason=str(one.error))
         elif job.exchange_id is not None:
-            self._never_sent(one.result, job.exchange_id)
+            self._never_sent(job, job.exchange_id, one.result)
 
-    def _never_sent(self, seq: int, exchange_id: str) -> None:
+    def _never_sent(self, job: Job, exchange_id: str, seq: int | None) -> None:
         """End an intent whose caller did not stay for it, and so sent nothing."""
-        if not self._closed:
+        if self._closed or seq is None or job.future is None:
+            return
+        at = time.time_ns() // 1000
+        error = None if job.future.cancelled() else job.future.exception()
+        if isinstance(error, NotWrittenError):
+            told = cannot_record(error)
+            outcome = Outcome(State.FAILED, at, status=told.status, reason=str(told))
+        else:
             reason = "Nobody waited for the intent to be recorded; nothing was sent."
-            outcome = Outcome(State.FAILED, time.time_ns() // 1000, reason=reason)
-            self._settle(Spilled(seq, exchange_id, outcome), None)
+            outcome = Outcome(State.FAILED, at, reason=reason)
+        self._settle(Spilled(seq, exchange_id, outcome), None)
 
     def _overdue(self, job: Job, spill: Spilled) -> None:
         task = self._loop.create_task(self._spill(job, spill))
@@ -213,8 +277,10 @@ def _give(future: asyncio.Future[Any], one: Done) -> None:
     error = one.error
     if error is None:
         future.set_result(one.result)
-    elif isinstance(error, UnavailableError | IllegalTransitionError):
+    elif isinstance(error, UnavailableError | IllegalTransitionError | NotWrittenError):
         future.set_exception(error)
+    elif one.job.fate is Fate.REFUSED:
+        future.set_exception(NotWrittenError(str(error)))
     else:
         unavailable = UnavailableError(f"The request cannot be recorded ({error}).")
         unavailable.__cause__ = error

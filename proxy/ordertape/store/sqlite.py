@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from ordertape import __version__
 from ordertape.errors import UnavailableError
 from ordertape.model import Exchange, Outcome
 from ordertape.store import Health, Pause
-from ordertape.store.group import Stamp
-from ordertape.store.inbox import Inbox
+from ordertape.store.batch import Batch
+from ordertape.store.group import NotWrittenError, Stamp
+from ordertape.store.inbox import Inbox, cannot_record
+from ordertape.store.log import tell
 from ordertape.store.settings import StoreSettings
 from ordertape.store.space import FreeSpace
 from ordertape.store.startup import Opened, open_to_write
@@ -37,7 +40,6 @@ class SqliteStore:
         self._ballast = opened.ballast
         self._free = FreeSpace(opened.path.parent)
         self._pauses = {pause.account: pause for pause in opened.pauses}
-        self._changing_pauses = asyncio.Lock()
         self._closed = False
         self._writer = Writer(
             opened.path,
@@ -64,20 +66,24 @@ class SqliteStore:
     @property
     def lost(self) -> int:
         """How many records of safe requests a failing store dropped."""
-        return self._inbox.lost
+        return self._writer.losses.total
 
     async def open(self, exchange: Exchange) -> int:
         """Record the intent, PENDING; return its number. Errors: UnavailableError."""
-        self._require_health()
-        seq = await self._inbox.written(
-            lambda batch: batch.open(exchange), _size(exchange), exchange.id
-        )
+        seq = await self._written(lambda batch: batch.open(exchange), exchange, exchange.id)
         return seq or 0
 
     async def refuse(self, exchange: Exchange, outcome: Outcome) -> None:
-        """Record a refused request in one write. Errors: UnavailableError."""
-        self._require_health()
-        await self._inbox.written(lambda batch: batch.refuse(exchange, outcome), _size(exchange))
+        """Record a refused request in one write. Errors: UnavailableError.
+
+        A request whose `open` has just run out of time is not waited for again. Where its intent
+        may yet land it ends as FAILED by itself; where it was withdrawn the refusal is queued.
+        """
+        may_land = self._inbox.abandoned.pop(exchange.id, None)
+        if may_land is None:
+            await self._written(lambda batch: batch.refuse(exchange, outcome), exchange)
+        elif not may_land:
+            self._inbox.leave(lambda batch: batch.refuse(exchange, outcome), _size(exchange))
 
     async def settle(self, handle: int, exchange_id: str, outcome: Outcome) -> None:
         """Record how it ended, in the store or, past the deadline, in the emergency file.
@@ -88,13 +94,17 @@ class SqliteStore:
         await self._inbox.settle(handle, exchange_id, outcome)
 
     async def record(self, exchange: Exchange, outcome: Outcome) -> None:
-        """Queue a safe request with its outcome; wait for room, in strict durability for disk."""
+        """Queue a safe request with its outcome; wait for room, in strict durability for disk.
+
+        Past the deadline, or while the store fails, the record is lost, and counted.
+        """
         size = _size(exchange, outcome)
+        has_room = True
         try:
-            await self._inbox.room(size, lambda: self.health().ok)
+            has_room = await self._inbox.room(size, lambda: self.health().ok)
         finally:
             # A caller that goes away while it waits leaves its record here all the same.
-            written = self._queue(exchange, outcome, size)
+            written = self._queue(exchange, outcome, size, has_room=has_room)
         if written is not None and self._settings.durability == "strict":
             with suppress(TimeoutError):  # a store that hangs must not hang a read
                 async with asyncio.timeout(self._settings.commit_deadline):
@@ -108,27 +118,44 @@ class SqliteStore:
         """Stop new orders, at once; durable on return.
 
         Errors: UnavailableError when it could not be recorded; it is in force all the same, but
-        only until the gateway ends.
+        only until the gateway ends, unless the store still takes it.
         """
-        async with self._changing_pauses:
-            self._pauses[pause.account] = pause
-            try:
-                await self._inbox.written(lambda batch: batch.pause(pause), 512)
-            except UnavailableError as error:
-                raise UnavailableError(
-                    f"Orders are stopped, but only until the gateway ends: {error}"
-                ) from error
+        self._pauses[pause.account] = pause
+        try:
+            await self._inbox.written(lambda batch: batch.pause(pause), 512)
+        except NotWrittenError as error:
+            perhaps = "perhaps " if error.may_land else ""
+            raise UnavailableError(
+                f"Orders are stopped, but {perhaps}only until the gateway ends: "
+                f"the stop is not recorded ({error}); pause again later."
+            ) from error
 
     async def resume(self, account: str, reason: str, operator: str, at: int) -> bool:
-        """Lift the stop of this account; False where there was none. Errors: UnavailableError."""
-        async with self._changing_pauses:
-            if account not in self._pauses:
-                return False
+        """Lift the stop of this account, once that is durable; False where there was none.
+
+        Errors: UnavailableError when it could not be recorded; the stop stays in force, unless
+        the store still takes its end.
+        """
+        lifted = self._pauses.get(account)
+        if lifted is None:
+            return False
+
+        def lift() -> None:
+            # A stop that was set meanwhile is written after this end, and stays.
+            if self._pauses.get(account) is lifted:
+                del self._pauses[account]
+
+        try:
             await self._inbox.written(
-                lambda batch: batch.resume(account, reason, operator, at), 512
+                lambda batch: batch.resume(account, reason, operator, at), 512, after=lift
             )
-            del self._pauses[account]
-            return True
+        except NotWrittenError as error:
+            unless = ", unless the store still takes its end" if error.may_land else ""
+            raise UnavailableError(
+                f"Orders stay stopped{unless}: the end of the stop is not recorded ({error}); "
+                "resume again later."
+            ) from error
+        return True
 
     def paused(self, account: str | None) -> Pause | None:
         """The stop that concerns this account, from memory; None where there is none."""
@@ -142,6 +169,12 @@ class SqliteStore:
         failure = self._writer.failure
         if failure is not None:
             return Health(ok=False, reason=f"The store {self._path.name} fails ({failure}).")
+        if self._inbox.hangs:
+            return Health(
+                ok=False,
+                reason=f"The store {self._path.name} hangs "
+                f"(a write has taken more than {self._settings.commit_deadline:g} s).",
+            )
         if self._ballast.missing or self._free.bytes() < self._settings.min_free:
             return Health(ok=False, reason=f"The disk of {self._path.name} is nearly full.")
         return _HEALTHY
@@ -150,8 +183,20 @@ class SqliteStore:
         """Write what is queued and let go of the file."""
         if not self._closed:
             self._closed = True
-            await self._inbox.close()
-            self._lock.release()
+            if await self._inbox.close():
+                self._lock.release()
+            else:
+                # It may write yet: the lock goes with the process.
+                tell("error", "store-not-closed", db=str(self._path), reason="A write hangs.")
+
+    async def _written(
+        self, plan: Callable[[Batch], int], exchange: Exchange, intent: str | None = None
+    ) -> int | None:
+        self._require_health()
+        try:
+            return await self._inbox.written(plan, _size(exchange), intent=intent)
+        except NotWrittenError as error:
+            raise cannot_record(error) from error
 
     def _require_health(self) -> None:
         health = self.health()
@@ -162,10 +207,11 @@ class SqliteStore:
             )
 
     def _queue(
-        self, exchange: Exchange, outcome: Outcome, size: int
+        self, exchange: Exchange, outcome: Outcome, size: int, *, has_room: bool
     ) -> asyncio.Future[None] | None:
-        if not self.health().ok:
-            self._inbox.lost += 1
+        health = self.health()
+        if not (health.ok and has_room):
+            self._writer.losses.add(1, health.reason or "The queue of records stayed full.")
             return None
         return self._inbox.record(lambda batch: batch.record(exchange, outcome), size)
 

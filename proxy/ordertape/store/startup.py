@@ -1,6 +1,6 @@
 """Opening a store to write, in the one right order: whatever is wrong stops the start.
 
-Version, file, lock, damage, schema, then what the last run left behind: first the emergency file,
+Version, file, locks, damage, schema, then what the last run left behind: first the emergency file,
 which knows how some exchanges ended, then every PENDING exchange, of which nobody does.
 """
 
@@ -43,13 +43,18 @@ _AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """The right to write this store: one process has it."""
+    """The right to write this store and its emergency file: one process has it."""
 
-    file: int
+    files: tuple[int, ...]
 
     def release(self) -> None:
         """Let another process write."""
-        os.close(self.file)
+        for file in self.files:
+            os.close(file)
+
+
+class _HeldError(Exception):
+    """Another process has the lock; the text names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +77,9 @@ def open_to_write(path: Path, settings: StoreSettings, stamp: Stamp) -> Opened:
     """
     check_sqlite_version(sqlite3.sqlite_version_info)
     path = path.resolve()
-    emergency = EmergencyFile(settings.emergency_path or companion(path, "emergency"))
+    emergency = EmergencyFile((settings.emergency_path or companion(path, "emergency")).resolve())
     ballast = Ballast(companion(path, "ballast"), settings.ballast)
-    try:
-        _create(path)
-        lock = _acquire(path)
-    except OSError as error:
-        raise StartUpError(
-            f"The store {path} cannot be written ({error.strerror}); name another with --db."
-        ) from error
+    lock = _lock_both(path, emergency)
     with ExitStack() as undo:
         undo.callback(lock.release)
         try:
@@ -104,27 +103,68 @@ def _create(path: Path) -> None:
         sync_directory(path.parent)
 
 
-def _acquire(path: Path) -> Lock:
-    name = companion(path, "lock")
+def _lock_both(path: Path, emergency: EmergencyFile) -> Lock:
+    """The store's lock covers the emergency file beside it: FILE.emergency goes by FILE.lock."""
+    store_lock = companion(path, "lock")
+    name = emergency.path.name.removesuffix(".emergency")
+    emergency_lock = emergency.path.with_name(f"{name}.lock")
+    with ExitStack() as undo:
+        try:
+            _create(path)
+            files = [_acquire(store_lock)]
+            undo.callback(os.close, files[0])
+        except _HeldError as held:
+            raise StartUpError(
+                f"The store {path} is being written by {held}; stop it, or name another with --db."
+            ) from held
+        except OSError as error:
+            raise StartUpError(
+                f"The store {path} cannot be written ({error.strerror}); name another with --db."
+            ) from error
+        if emergency_lock != store_lock:
+            files.append(_take_emergency(emergency, emergency_lock))
+        undo.pop_all()
+        return Lock(tuple(files))
+
+
+def _take_emergency(emergency: EmergencyFile, lock: Path) -> int:
+    """Lock it and see that it can be written; two stores in one would lose each other's lines."""
+    with ExitStack() as undo:
+        try:
+            file = _acquire(lock)
+            undo.callback(os.close, file)
+            emergency.check()
+        except _HeldError as held:
+            raise StartUpError(
+                f"The emergency file {emergency.path} is in use by {held}; give each store its own."
+            ) from held
+        except OSError as error:
+            raise StartUpError(
+                f"The emergency file {emergency.path} cannot be written ({error.strerror}); "
+                "name one that can be."
+            ) from error
+        undo.pop_all()
+        return file
+
+
+def _acquire(name: Path) -> int:
+    """The locked file, with this process's id in it. Errors: _HeldError, OSError."""
     file = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         holder = os.pread(file, 20, 0).decode("ascii", "replace").strip()
         os.close(file)
-        who = f"process {holder}" if holder else "another process"
-        raise StartUpError(
-            f"The store {path} is being written by {who}; stop it, or name another with --db."
-        ) from error
+        raise _HeldError(f"process {holder}" if holder else "another process") from error
     os.ftruncate(file, 0)
     os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
-    return Lock(file)
+    return file
 
 
 def _connect(path: Path, settings: StoreSettings) -> sqlite3.Connection:
     with ExitStack() as undo:
         connection = connect_writer(
-            path, synchronous=settings.synchronous, busy_timeout=settings.busy_timeout
+            path, synchronous=settings.synchronous, busy_timeout=settings.lock_wait
         )
         undo.callback(connection.close)
         damage = check_quickly(connection)
