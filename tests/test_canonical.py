@@ -134,10 +134,13 @@ def test_a_recording_without_credentials_answers_requests_with_and_without() -> 
 
 @given(orders(), st.sampled_from(["", " ", "\t", "    "]))
 def test_an_order_is_known_whatever_its_indentation(root: etree._Element, space: str) -> None:
-    compact = etree.tostring(root)
-    assert key(compact) == key(indented(root, space))
-    read = read_order(compact, XML)
-    assert match_key("POST", "/a", b"other", None, False, read) == key(compact)
+    compact, spread = etree.tostring(root), indented(root, space)
+    assert key(compact) == key(spread)
+    keys = {
+        match_key("POST", "/a", b"whatever", None, authorized=False, order=read_order(body, XML))
+        for body in (compact, spread)
+    }
+    assert len(keys) == 1
 
 
 @given(orders(), values, st.data())
@@ -165,3 +168,20 @@ def test_json_has_equal_keys_where_its_compact_sorted_form_is_equal(
     forms = [json.dumps(value, sort_keys=True, separators=(",", ":")) for value in (one, other)]
     keys = [key(json.dumps(value, indent=1).encode(), JSON) for value in (one, other)]
     assert (keys[0] == keys[1]) is (forms[0] == forms[1])
+
+
+def test_an_orders_siblings_may_stand_in_any_order() -> None:
+    def key(body: bytes) -> str:
+        order = read_order(body, None)
+        return match_key("POST", "/accounts/1/orders", body, None, authorized=False, order=order)
+
+    one = b"<Order><SiteId>1</SiteId><X><A>1</A><B>2</B></X><Name>n</Name></Order>"
+    assert key(one) == key(
+        b"<Order><Name>n</Name><X><B>2</B><A>1</A></X><SiteId>1</SiteId></Order>"
+    )
+    assert key(one) != key(
+        b"<Order><Name>n</Name><X><B>1</B><A>2</A></X><SiteId>1</SiteId></Order>"
+    )
+    assert key(one) != key(
+        b"<Order><Name>n</Name><X><B>2</B></X><A>1</A><SiteId>1</SiteId></Order>"
+    )

@@ -68,6 +68,20 @@ def test_flags_win_over_the_environment_over_the_file_over_defaults(
             ),
         ),
         (
+            "via = 'a b'",
+            (
+                "The setting via (from {file}) is wrong: String should match pattern "
+                "'^[A-Za-z0-9!#$%&'*+.^_`|~-]+$'; correct it."
+            ),
+        ),
+        (
+            "[redact]\nheaders = 'X-Key'",
+            (
+                "The setting redact.headers (from {file}) is wrong: Input should be a valid array; "
+                "correct it."
+            ),
+        ),
+        (
             "zzzzqqqq = 1",
             "There is no setting zzzzqqqq (from {file}); `ordertape config show` lists them all.",
         ),
@@ -79,6 +93,26 @@ def test_a_wrong_setting_is_named_with_its_place(tmp_path: Path, text: str, sent
     with pytest.raises(StartUpError) as error:
         load(file, {})
     assert str(error.value) == sentence.format(file=file)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "public_url = 'gw'",
+        "public_url = 'javascript:x'",
+        "public_url = 'http://user@gw'",
+        "via = 'a\\nb'",
+        "[redact]\nheaders = ['a b']",
+        "[redact]\nquery = ['']",
+        "[accounts.'a b'.rules.trim-whitespace]\nseverity = 'off'",
+        "[limits]\norder = '2MiB'",
+    ],
+)
+def test_a_value_that_could_never_work_is_refused_at_the_start(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "wrong.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(StartUpError, match=rf"^[^\n]*from {file}[^\n]*$"):
+        load(file, {})
 
 
 def test_a_file_that_is_not_there_or_no_toml_is_one_sentence(tmp_path: Path) -> None:

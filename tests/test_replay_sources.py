@@ -1,9 +1,13 @@
 """Which recordings replay takes from where, and that it leaves everything else alone."""
 
 import asyncio
+import contextlib
 import hashlib
 import json
+import os
 import re
+import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +19,8 @@ from gateways import ask, gateway, order_request
 from ordertape.errors import StartUpError
 from ordertape.model import State
 from ordertape.testing import Close, ReadRequest, Respond, Scripted, Step, refused_port, reply
-from processes import running
+from processes import ORDERTAPE, running
+from recorded import until
 from replayed import FIRST, SECOND, body_of, get, order, raw, record, replaying_on_a_port
 
 HERE = Path(__file__).parent
@@ -220,3 +225,42 @@ def test_a_process_lists_its_misses_at_the_end_and_leaves_nothing_behind(tmp_pat
     ]
     assert list(scratch.iterdir()) == []
     assert set(files(tmp_path)) == set()
+
+
+_MANY = """
+WITH RECURSIVE n(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM n WHERE n < 30000)
+INSERT INTO {table} SELECT {columns} FROM {table} t, n WHERE {first} = 1
+"""
+
+
+def multiply(db: Path) -> None:
+    """Make thirty thousand of the one recording there, by other rules than those in force."""
+    numbered = {"seq": "n", "id": "'copy-' || n", "exchange": "n", "rules_version": "'old'"}
+    with contextlib.closing(sqlite3.connect(db)) as connection, connection:
+        for table, first in (("exchange", "seq"), ("message", "exchange")):
+            names = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
+            columns = ", ".join(numbered.get(name, name) for name in names)
+            connection.execute(_MANY.format(table=table, columns=columns, first=first))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_broken_off_while_it_reads_its_sources_it_leaves_nothing_behind(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    source, scratch = tmp_path / "source", tmp_path / "scratch"
+    scratch.mkdir()
+    db = asyncio.run(record(source, (order_request(order()), FIRST)))
+    multiply(db)
+    before = files(source)
+    with subprocess.Popen(
+        [ORDERTAPE, "replay", str(db), "--listen", "127.0.0.1:0"],
+        env={**os.environ, "TMPDIR": str(scratch)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as reading:
+        asyncio.run(until(lambda: any(scratch.glob("*/index.db"))))
+        reading.send_signal(number)
+        said = reading.communicate(timeout=60)
+    assert (reading.returncode, said[0], said[1].strip()) == (code, b"", b"")
+    assert list(scratch.iterdir()) == []
+    assert files(source) == before

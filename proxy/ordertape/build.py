@@ -66,13 +66,16 @@ async def replaying(
         redaction, via = _redaction(settings, scratch)
         rules = rule_set(settings)
         index = Path(folder) / "index.db"
-        replay = Replay(sources, rules=rules, redaction=redaction, index=index)
         unsynchronised = StoreSettings(synchronous="OFF", ballast=0, min_free=0)
+        # First: who breaks off the reading of the sources leaves no thread that still writes here.
         store = await SqliteStore.start(scratch, settings=unsynchronised)
         try:
-            yield _gateway(settings, replay, store, rules, redaction, via), replay
+            replay = Replay(sources, rules=rules, redaction=redaction, index=index)
+            try:
+                yield _gateway(settings, replay, store, rules, redaction, via), replay
+            finally:
+                await replay.close()
         finally:
-            await replay.close()
             await store.close()
 
 

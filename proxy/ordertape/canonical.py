@@ -39,7 +39,7 @@ def match_key(
     if order is None:
         kind, canonical = _canonical(body, content_type)
     else:
-        kind, canonical = "xml", _xml(order.root)
+        kind, canonical = "order", _unordered(order.root).encode()
     head = [request_method, path, *sorted(query.split("&")), kind]
     digest = hashlib.sha256()
     for part in (*(text.encode("utf-8", "surrogateescape") for text in head), canonical):
@@ -86,11 +86,21 @@ def _xml(root: etree._Element) -> bytes:
     return "".join(parts).encode()
 
 
+def _unordered(element: etree._Element) -> str:
+    """An element of an order: clients write siblings in any order, and mean the same.
+
+    An order holds text in its leaves only: `read_order` sees to that.
+    """
+    parts: list[str] = []
+    _put_opening(element, parts)
+    children = sorted(_unordered(child) for child in element if isinstance(child.tag, str))
+    if not children:
+        _put_text(element.text or "", parts)
+    return "".join((*parts, *children, ">"))
+
+
 def _put_element(element: etree._Element, parts: list[str]) -> None:
-    tag = str(element.tag)
-    parts.append(f"<{len(tag)}:{tag}")
-    for name, value in sorted(element.items()):
-        parts += ("@", _sized(str(name)), _sized(str(value)))
+    _put_opening(element, parts)
     text = element.text or ""
     for child in element:
         if isinstance(child.tag, str):
@@ -102,6 +112,13 @@ def _put_element(element: etree._Element, parts: list[str]) -> None:
     if text:
         _put_text(text, parts)
     parts.append(">")
+
+
+def _put_opening(element: etree._Element, parts: list[str]) -> None:
+    tag = str(element.tag)
+    parts.append(f"<{len(tag)}:{tag}")
+    for name, value in sorted(element.items()):
+        parts += ("@", _sized(str(name)), _sized(str(value)))
 
 
 def _put_text(text: str, parts: list[str]) -> None:

@@ -42,6 +42,12 @@ _NESTED = "__"
 # What Kubernetes tells every container of a service called "ordertape"; it means nothing here.
 _SERVICE_LINK = re.compile(r"(SERVICE|PORT)(_|$)")
 
+_TOKEN = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"  # noqa: S105 - a token of HTTP's, no secret
+Token = Annotated[str, Field(pattern=_TOKEN)]
+"""A field name or pseudonym (RFC 9110 section 5.6.2)."""
+
+Key = Annotated[str, Field(min_length=1)]
+AccountId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """Whatever is waited for ends."""
 
@@ -132,8 +138,8 @@ class StoreSection(_Section):
 class Redact(_Section):
     """What is stored only as a keyed digest, beside credentials and cookies."""
 
-    headers: tuple[str, ...] = Field((), description="Header names.")
-    query: tuple[str, ...] = Field((), description="Query keys.")
+    headers: tuple[Token, ...] = Field((), description="Header names.")
+    query: tuple[Key, ...] = Field((), description="Query keys.")
 
 
 class Account(_Section):
@@ -163,13 +169,17 @@ class Settings(BaseSettings):
         "info", description="What is logged."
     )
     public_url: str | None = Field(
-        None, description="The gateway's own URL in Location; from Host otherwise."
+        None,
+        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        description="The gateway's own URL in Location; from Host otherwise.",
     )
     rewrite_location: bool = Field(default=True, description="Make Location point at the gateway.")
     preserve_host: bool = Field(
         default=False, description="Send the client's Host upstream, not the upstream's own."
     )
-    via: str | None = Field(None, description="Pseudonym in Via; made from the key otherwise.")
+    via: str | None = Field(
+        None, pattern=_TOKEN, description="Pseudonym in Via; made from the key otherwise."
+    )
     tls: Tls = Field(Tls(), description="TLS on the listener.")
     upstream_tls: UpstreamTls = Field(UpstreamTls(), description="TLS to the upstream.")
     timeouts: Timeouts = Field(Timeouts(), description="Seconds.")
@@ -177,7 +187,7 @@ class Settings(BaseSettings):
     store: StoreSection = Field(StoreSection(), description="Durability.")
     redact: Redact = Field(Redact(), description="Secrets.")
     rules: dict[str, dict[str, Any]] = Field({}, description="Fields of rules, by rule name.")
-    accounts: dict[str, Account] = Field({}, description="Overrides, by account id.")
+    accounts: dict[AccountId, Account] = Field({}, description="Overrides, by account id.")
 
     @classmethod
     def settings_customise_sources(
@@ -292,15 +302,20 @@ def _without_secrets(key: str, value: object) -> object:
     return _USERINFO.sub(f"{_HIDDEN}@", value) if isinstance(value, str) else value
 
 
+def _concerns(setting: str, key: str) -> bool:
+    """Whether one of them is, or lies within, the other."""
+    return f"{setting}.".startswith(f"{key}.") or f"{key}.".startswith(f"{setting}.")
+
+
 def _sentence(error: ValidationError, places: Mapping[str, str]) -> str:
     first = error.errors()[0]
-    key = ".".join(str(part) for part in first["loc"])
-    place = next((name for at, name in places.items() if f"{at}.".startswith(f"{key}.")), "default")
+    key = ".".join(str(part) for part in first["loc"]).removesuffix(".[key]")
+    place = next((name for at, name in places.items() if _concerns(at, key)), "default")
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(first["loc"][-1]), _names(first["loc"][:-1]), n=1)
         hint = f"did you mean {near[0]}?" if near else "`ordertape config show` lists them all."
         return f"There is no setting {key} (from {place}); {hint}"
-    wrong = first["msg"].removeprefix("Value error, ")
+    wrong = first["msg"].removeprefix("Value error, ").replace("valid tuple", "valid array")
     return f"The setting {key} (from {place}) is wrong: {wrong}; correct it."
 
 

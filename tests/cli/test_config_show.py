@@ -90,7 +90,6 @@ def test_the_table_is_made_for_people_on_a_terminal_and_on_a_pipe(tmp_path: Path
 def test_no_secret_is_printed(tmp_path: Path) -> None:
     (tmp_path / "ordertape.toml").write_text(
         "upstream = 'https://user:canary@service.example/v1?a=b@c'\n"
-        "public_url = 'http://canary@here.example'\n"
         "[rules.theirs]\nlimit = 3\napi_token = 'canary'\n[rules.theirs.password]\na = 'canary'\n"
         "[accounts.7.rules.theirs]\nclient_secret = 'canary'\n",
         encoding="utf-8",
@@ -101,7 +100,6 @@ def test_no_secret_is_printed(tmp_path: Path) -> None:
         assert "canary" not in done.stdout
     assert set_somewhere(settings(tmp_path)) == {
         "upstream": ("https://***@service.example/v1?a=b@c", "ordertape.toml"),
-        "public_url": ("http://***@here.example", "ordertape.toml"),
         "rules.theirs.limit": (3, "ordertape.toml"),
         "rules.theirs.api_token": ("***", "ordertape.toml"),
         "rules.theirs.password.a": ("***", "ordertape.toml"),

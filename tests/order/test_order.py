@@ -4,7 +4,7 @@ import pytest
 from lxml import etree
 
 from order_shapes import CLIENTS
-from ordertape.errors import AmbiguousElementError
+from ordertape.errors import AmbiguousElementError, ForbiddenXmlError
 from ordertape.model import Edit, Violation
 from ordertape.order import (
     DEFAULT_QUANTITY,
@@ -217,3 +217,17 @@ def test_ids_that_are_empty_are_none() -> None:
     assert (order.site_id, order.customer_order_id) == (None, None)
     order = read_order(b"<Order><CustomerOrderId>\n a 1 </CustomerOrderId></Order>", None)
     assert (order.site_id, order.customer_order_id) == (None, "a 1")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"<Order>hello</Order>",
+        b"<Order>" + b"x" * 70_000 + b"</Order>",
+        b"<Order><NPANXXSearchAndOrderType>junk</NPANXXSearchAndOrderType></Order>",
+        b"<Order><TnAttributes>junk</TnAttributes></Order>",
+    ],
+)
+def test_text_where_only_elements_belong_is_refused(body: bytes) -> None:
+    with pytest.raises(ForbiddenXmlError, match="holds text outside its elements"):
+        read_order(body, None)

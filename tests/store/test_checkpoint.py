@@ -5,6 +5,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 
+import structlog
+
+from ordertape.store.checkpoint import Checkpointer
 from ordertape.store.connection import connect_reader, sqlite3
 from ordertape.store.sqlite import SqliteStore
 from recorded import intent, until
@@ -18,6 +21,10 @@ def wal_size(db: Path) -> int:
 
 def size(path: Path) -> int:
     return path.stat().st_size
+
+
+def changed(path: Path) -> int:
+    return path.stat().st_mtime_ns
 
 
 async def test_an_idle_store_empties_its_wal(db: Path, store: SqliteStore) -> None:
@@ -37,6 +44,38 @@ async def test_a_reader_that_stays_stops_nobody(db: Path, store: SqliteStore) ->
         assert reader.execute("SELECT count(*) FROM exchange").fetchone() == (1,)
         reader.execute("ROLLBACK")
         assert reader.execute("SELECT count(*) FROM exchange").fetchone() == (51,)
+
+
+async def test_the_wal_is_emptied_once_a_reader_that_stayed_has_left(
+    db: Path, store: SqliteStore
+) -> None:
+    await store.open(intent())
+    with closing(connect_reader(db)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM exchange").fetchone()
+        before = changed(db)
+        await asyncio.gather(*(store.open(intent()) for _ in range(50)))
+        # What the reader has seen is copied when the store is idle; the rest has to wait for it.
+        await until(lambda: changed(db) > before)
+        assert wal_size(db) > 0
+        reader.execute("ROLLBACK")
+    await until(lambda: wal_size(db) == 0)
+
+
+async def test_a_log_that_cannot_be_looked_at_does_not_end_the_checkpoints(db: Path) -> None:
+    with closing(sqlite3.connect(db)) as connection:
+        connection.execute("CREATE TABLE t (x)")
+    wal = db.with_name("tape.db-wal")
+    wal.symlink_to(wal)
+    checkpointer = Checkpointer(db, "FULL", lambda _: None)
+    with structlog.testing.capture_logs() as logged:
+        checkpointer.start()
+        checkpointer.wrote(5 << 20)
+        await until(lambda: len(logged) == 1)
+        checkpointer.wrote(5 << 20)
+        await until(lambda: len(logged) == 2)
+        checkpointer.stop(5)
+    assert [line["event"] for line in logged] == ["checkpoint-failed"] * 2
 
 
 async def test_a_scratch_store_does_not_wait_for_the_disk(db: Path, start: Start) -> None:

@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+import structlog
 
 from ordertape.errors import StartUpError, UnavailableError
 from ordertape.model import Kind, State
@@ -140,6 +141,31 @@ async def test_outcomes_past_the_deadline_go_to_the_emergency_file_and_then_to_t
     assert states(db) == {"first": "COMPLETED"}
 
 
+async def test_how_many_records_a_failing_store_dropped_is_in_its_events_and_its_log(
+    db: Path, start: Start
+) -> None:
+    store = await start(busy_timeout=0.05)
+    with structlog.testing.capture_logs() as logged:
+        with closing(connect_writer(db)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await store.record(intent(kind=Kind.OTHER), COMPLETED)
+            await until(lambda: not store.health().ok)
+            await store.record(intent(kind=Kind.OTHER), COMPLETED)
+            assert store.lost == 2
+            other.execute("ROLLBACK")
+        await until(lambda: store.health().ok)
+    with closing(connect_reader(db)) as connection:
+        found = connection.execute("SELECT payload FROM event WHERE kind = 'interrupted'")
+        payloads = [json.loads(payload) for (payload,) in found]
+    assert [(facts["reason"], facts["lost"]) for facts in payloads] == [("database is locked", 2)]
+    assert [(line["event"], line.get("lost")) for line in logged] == [
+        ("store-failing", None),
+        ("records-lost", None),
+        ("store-resumed", None),
+        ("records-lost-counted", 2),
+    ]
+
+
 @pytest.mark.parametrize("applications", [1, 2])
 async def test_the_emergency_file_is_applied_at_the_next_start_before_recovery(
     db: Path, start: Start, applications: int
@@ -232,6 +258,33 @@ async def test_an_emergency_file_of_another_store_stops_the_start(
     with pytest.raises(StartUpError, match="give each store its own"):
         await SqliteStore.start(tmp_path / "other.db", settings=settings(emergency_path=shared))
     assert shared.exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("none/spilled", "No such file or directory"), ("", "Is a directory")]
+)
+async def test_an_emergency_file_that_cannot_be_written_stops_the_start(
+    tmp_path: Path, start: Start, name: str, reason: str
+) -> None:
+    place = tmp_path / "elsewhere"
+    place.mkdir()
+    with pytest.raises(StartUpError, match=f"cannot be written .{reason}.; name one that can be"):
+        await start(emergency_path=place / name)
+    await start(emergency_path=place / "spilled")
+    assert [path.name for path in place.iterdir()] == ["spilled.lock"]
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_two_stores_never_share_an_emergency_file(
+    db: Path, start: Start, tmp_path: Path, *, named: bool
+) -> None:
+    shared = tmp_path / "shared" if named else db.with_name("tape.db.emergency")
+    store = await start(emergency_path=shared if named else None)
+    with pytest.raises(StartUpError, match=f"in use by process {os.getpid()}; give each store"):
+        await SqliteStore.start(tmp_path / "other.db", settings=settings(emergency_path=shared))
+    await store.close()
+    other = await SqliteStore.start(tmp_path / "other.db", settings=settings(emergency_path=shared))
+    await other.close()
 
 
 async def test_too_little_room_refuses_what_is_new_and_takes_outcomes(

@@ -10,11 +10,16 @@ from types import FrameType
 
 __all__ = ["unwinding"]
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 @contextmanager
 def unwinding() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP leave every block on the way out, as Ctrl-C does."""
-    before = {number: signal.signal(number, _leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    """Let SIGTERM and SIGHUP leave every block on the way out, and Ctrl-C too, at once.
+
+    asyncio would take Ctrl-C for itself and wait for the end of whatever runs without a pause.
+    """
+    before = {number: signal.signal(number, _leave) for number in _SIGNALS}
     try:
         yield
     finally:

@@ -57,6 +57,9 @@ VALUES = frozenset(
 LISTS = ("TelephoneNumberList", "ReservationIdList", "TnAttributes")
 """The elements that hold repeatable ones."""
 
+CONTAINERS = frozenset({"Order", *ORDER_TYPES, *LISTS})
+"""The elements that hold elements, and never a value of their own."""
+
 SPELLINGS: Mapping[str, str] = {
     "NpanxxSearchAndOrderType": "NPANXXSearchAndOrderType",
     "ZipSearchAndOrderType": "ZIPSearchAndOrderType",

@@ -20,7 +20,7 @@ from ordertape.errors import (
     TooLargeError,
     UnsupportedTypeError,
 )
-from ordertape.order.names import REPEATABLE, SPECIFIED, VALUES, case_variant_of
+from ordertape.order.names import CONTAINERS, REPEATABLE, SPECIFIED, VALUES, case_variant_of
 from ordertape.order.tree import XML_BLANKS, line_of, shown
 
 _MAX_BYTES = 1 << 20
@@ -74,8 +74,7 @@ def read_root(body: bytes, content_type: bytes | None) -> etree._Element:
         _check_instructions(root)
     if "=" in text:
         _check_attributes(root)
-    if len(root):
-        _check_mixed(root)
+    _check_mixed(root)
     _check_children(root, 1)
     return root
 
@@ -251,7 +250,7 @@ def _check_children(parent: etree._Element, depth: int) -> None:
             )
         elif name not in REPEATABLE:
             met.add(name)
-        if len(child):
+        if len(child) or name in CONTAINERS:
             if name in VALUES:
                 raise ForbiddenXmlError(
                     f"<{tag}> in {line_of(child)} holds an element or a comment; send a value only."
@@ -266,12 +265,12 @@ def _check_children(parent: etree._Element, depth: int) -> None:
 
 
 def _check_mixed(parent: etree._Element) -> None:
-    """Text beside elements or comments: which of it is the value depends on the reader."""
+    """Text outside the elements that should hold it: what it means depends on the reader."""
     texts = [parent.text, *(child.tail for child in parent)]
     if any(text is not None and text.strip(XML_BLANKS) for text in texts):
         raise ForbiddenXmlError(
-            f"<{shown(parent.tag)}> in {line_of(parent)} holds text beside elements or comments; "
-            "send the one or the other."
+            f"<{shown(parent.tag)}> in {line_of(parent)} holds text outside its elements; "
+            "send elements or a value, not both."
         )
 
 

@@ -48,7 +48,7 @@ def _state(_: click.Context, __: click.Parameter, value: str | None) -> State | 
     type=click.Choice([*(origin.value for origin in Origin), "all"]),
     help="What answered [live where there are any, else all].",
 )
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--limit", type=click.IntRange(1, 10**9), default=100, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, all fields.")
 def list_exchanges(
     *,
