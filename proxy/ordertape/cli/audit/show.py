@@ -23,7 +23,7 @@ from ordertape.store.reading import Full, Reader
 
 _PARTS = {
     "received": "Request as received",
-    "sent": "Request as sent (Host and Via are the upstream's)",
+    "sent": "Request as sent",
     "answered": "Response of the service",
 }
 _UNSENT = frozenset({State.REFUSED, State.FAILED})
