@@ -83,7 +83,7 @@ def test_flags_win_over_the_environment_over_the_file_over_defaults(
         ),
         (
             "zzzzqqqq = 1",
-            "There is no setting zzzzqqqq (from {file}); `ordertape config show` lists them all.",
+            "There is no setting zzzzqqqq (from {file}); docs/reference.md lists them all.",
         ),
     ],
 )

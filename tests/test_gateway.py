@@ -336,7 +336,8 @@ async def test_a_pause_refuses_new_orders_is_in_force_after_a_restart_and_ends(
 ) -> None:
     def act(command: str) -> None:
         settings = Settings.model_validate({"db": tmp_path / "ordertape.db"})
-        change(settings, command, account="9900012", reason="drill", operator="op")
+        arguments = {"account": "9900012", "reason": "drill", "operator": "op"}
+        change(settings.db, lambda: settings, command, **arguments)
 
     async with Scripted([Respond(CREATED)]) as service:
         async with gateway(tmp_path, upstream=service.url) as running:

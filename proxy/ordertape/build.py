@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,17 +90,20 @@ def rule_set(settings: Settings) -> RuleSet:
     return build_rules(settings.rules, overrides)
 
 
-def change(settings: Settings, command: str, **arguments: str) -> Mapping[str, Any]:
+def change(
+    db: Path, configured: Callable[[], Settings], command: str, **arguments: str
+) -> Mapping[str, Any]:
     """Have the running gateway change its store, or change it here when none runs.
 
-    Errors: StartUpError when there is no such store, or the gateway refuses.
+    `configured` is asked only in the second case: a broken configuration must not stand in the way
+    of an emergency stop. Errors: StartUpError when there is no such store, or it is refused.
     """
-    answer = control.ask(settings.db, command, **arguments)
+    answer = control.ask(db, command, **arguments)
     if answer is not None:
         return answer
-    if not settings.db.exists():
-        raise StartUpError(f"There is no store {settings.db}; name it with --db.")
-    return asyncio.run(_change_here(settings, command, arguments))
+    if not db.exists():
+        raise StartUpError(f"There is no store {db}; name it with --db.")
+    return asyncio.run(_change_here(configured(), command, arguments))
 
 
 async def _change_here(

@@ -313,7 +313,7 @@ def _sentence(error: ValidationError, places: Mapping[str, str]) -> str:
     place = next((name for at, name in places.items() if _concerns(at, key)), "default")
     if first["type"] == "extra_forbidden":
         near = difflib.get_close_matches(str(first["loc"][-1]), _names(first["loc"][:-1]), n=1)
-        hint = f"did you mean {near[0]}?" if near else "`ordertape config show` lists them all."
+        hint = f"did you mean {near[0]}?" if near else "docs/reference.md lists them all."
         return f"There is no setting {key} (from {place}); {hint}"
     wrong = first["msg"].removeprefix("Value error, ").replace("valid tuple", "valid array")
     return f"The setting {key} (from {place}) is wrong: {wrong}; correct it."

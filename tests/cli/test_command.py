@@ -110,7 +110,7 @@ def test_without_a_command_the_help_is_shown_as_an_error(tmp_path: Path, argumen
         (
             "audit list --limit 0",
             (
-                "Invalid value for '--limit': 0 is not in the range x>=1. "
+                "Invalid value for '--limit': 0 is not in the range 1<=x<=1000000000. "
                 "See `ordertape audit list --help`."
             ),
         ),

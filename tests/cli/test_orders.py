@@ -147,3 +147,10 @@ def test_the_store_that_is_configured_is_the_one_that_is_paused(tmp_path: Path) 
     with running("serve", *FREE, cwd=tmp_path) as gateway:
         assert orders(tmp_path, "pause", "--reason", "r")[0] == 0
         assert asked(gateway).status == 503
+
+
+def test_a_broken_configuration_does_not_stand_in_the_way_of_the_stop(tmp_path: Path) -> None:
+    with running("serve", "--sandbox", "--listen", "127.0.0.1:0", "--admin", "off", cwd=tmp_path):
+        (tmp_path / "ordertape.toml").write_text("broken = [", encoding="utf-8")
+        paused = ordertape("orders", "pause", "--db", "ordertape.db", "--reason", "x", cwd=tmp_path)
+    assert (paused.returncode, paused.stderr) == (0, "")

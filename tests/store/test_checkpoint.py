@@ -47,8 +47,10 @@ async def test_a_reader_that_stays_stops_nobody(db: Path, store: SqliteStore) ->
 
 
 async def test_the_wal_is_emptied_once_a_reader_that_stayed_has_left(
-    db: Path, store: SqliteStore
+    db: Path, start: Start
 ) -> None:
+    # Without waiting for the disk: the try that meets the reader is over as soon as it is seen.
+    store = await start(synchronous="OFF")
     await store.open(intent())
     with closing(connect_reader(db)) as reader:
         reader.execute("BEGIN")

@@ -96,7 +96,7 @@ async def test_the_end_of_a_stop_that_was_withdrawn_never_takes_effect(
     await hanging.store.pause(STOP)
     with (
         hanging.before("BEGIN IMMEDIATE"),
-        pytest.raises(UnavailableError, match="^Orders stay stopped: .* is not recorded"),
+        pytest.raises(UnavailableError, match=r"^Orders stay stopped: .* is not recorded"),
     ):
         await hanging.store.resume("14", "better", "ann", 2)
     assert await in_force_after_a_restart(hanging, db) == STOP
@@ -177,7 +177,7 @@ async def test_an_intent_that_landed_as_its_caller_left_ends_as_failed(
 
 async def until_the_writer_reported(hanging: Hanging) -> None:
     """One turn of the loop at a time, until the one in which the writer is idle again."""
-    while hanging.store._inbox._busy:  # noqa: SLF001 - no caller can see this moment
+    while hanging.store._inbox._busy:  # noqa: ASYNC110, SLF001 - no caller can see this moment
         await asyncio.sleep(0)
 
 

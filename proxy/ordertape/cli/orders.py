@@ -48,7 +48,9 @@ _REASON = click.option("--reason", required=True, type=Word(), help="Why, for th
 @_REASON
 def pause(db: Path, account: str, reason: str) -> None:
     """Answer new orders with 503 and send nothing."""
-    change(configured(db), "pause", account=account, reason=reason, operator=_operator())
+    change(
+        db, lambda: configured(db), "pause", account=account, reason=reason, operator=_operator()
+    )
     click.echo(f"Orders are paused for {_whom(account)}.")
 
 
@@ -58,7 +60,9 @@ def pause(db: Path, account: str, reason: str) -> None:
 @_REASON
 def resume(db: Path, account: str, reason: str) -> None:
     """Let orders through again."""
-    answer = change(configured(db), "resume", account=account, reason=reason, operator=_operator())
+    answer = change(
+        db, lambda: configured(db), "resume", account=account, reason=reason, operator=_operator()
+    )
     lifted = bool(answer["lifted"])
     if lifted:
         click.echo(f"The pause of {_whom(account)} is lifted.")
