@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from ordertape.errors import StartUpError
+from ordertape.errors import StartUpError, UnavailableError
 from ordertape.model import State
 from ordertape.store.connection import check_sqlite_version, connect_writer, sqlite3
 from ordertape.store.reading import Filter, Reader
@@ -166,3 +166,25 @@ def _overwrite_with_nothing(path: Path) -> None:
 def test_migrations_have_names_that_stay() -> None:
     with closing(sqlite3.connect(":memory:")) as connection:
         assert [step.name for step in SCHEMA.pending(Database(connection))] == ["first_tables"]
+
+
+async def test_a_store_with_a_second_name_is_refused(tmp_path: Path) -> None:
+    """Two names have two locks and two WALs: two gateways would destroy the file."""
+    db = tmp_path / "a.db"
+    store = await SqliteStore.start(db, settings=settings())
+    (tmp_path / "b.db").hardlink_to(db)
+    with pytest.raises(StartUpError, match="has a second name"):
+        await SqliteStore.start(tmp_path / "b.db", settings=settings())
+    await store.close()
+
+
+async def test_a_lock_that_was_removed_stops_new_orders(tmp_path: Path) -> None:
+    store = await SqliteStore.start(tmp_path / "a.db", settings=settings())
+    assert store.health().ok
+    (tmp_path / "a.db.lock").unlink()
+    assert not store.health().ok
+    (tmp_path / "a.db.lock").write_text("1")
+    assert "lock a.db.lock was removed" in store.health().reason
+    with pytest.raises(UnavailableError, match=r"lock a\.db\.lock was removed"):
+        await store.open(intent())
+    await store.close()

@@ -169,6 +169,12 @@ class SqliteStore:
         failure = self._writer.failure
         if failure is not None:
             return Health(ok=False, reason=f"The store {self._path.name} fails ({failure}).")
+        if self._lock.displaced():
+            return Health(
+                ok=False,
+                reason=f"The lock {self._lock.path.name} was removed while the gateway ran, and "
+                "another one could write its store; start the gateway again.",
+            )
         if self._inbox.hangs:
             return Health(
                 ok=False,

@@ -43,9 +43,20 @@ _AT_ONCE = 1000
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """The right to write this store and its emergency file: one process has it."""
+    """The right to write this store and its emergency file: one process has it.
 
+    `path` is the store's lock, whose file is the first of `files`.
+    """
+
+    path: Path
     files: tuple[int, ...]
+
+    def displaced(self) -> bool:
+        """Whether the lock lies there no more, so that another process could take a new one."""
+        try:
+            return not os.path.samestat(self.path.stat(), os.fstat(self.files[0]))
+        except OSError:
+            return True
 
     def release(self) -> None:
         """Let another process write."""
@@ -111,6 +122,7 @@ def _lock_both(path: Path, emergency: EmergencyFile) -> Lock:
     with ExitStack() as undo:
         try:
             _create(path)
+            _refuse_links(path)
             files = [_acquire(store_lock)]
             undo.callback(os.close, files[0])
         except _HeldError as held:
@@ -124,7 +136,7 @@ def _lock_both(path: Path, emergency: EmergencyFile) -> Lock:
         if emergency_lock != store_lock:
             files.append(_take_emergency(emergency, emergency_lock))
         undo.pop_all()
-        return Lock(tuple(files))
+        return Lock(store_lock, tuple(files))
 
 
 def _take_emergency(emergency: EmergencyFile, lock: Path) -> int:
@@ -159,6 +171,15 @@ def _acquire(name: Path) -> int:
     os.ftruncate(file, 0)
     os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
     return file
+
+
+def _refuse_links(path: Path) -> None:
+    """Under another name the same file would have another lock, and another WAL."""
+    if path.stat().st_nlink > 1:
+        raise StartUpError(
+            f"The store {path} has a second name (a hard link), under which another gateway could "
+            "write it; remove that link, or copy the file with `sqlite3 FILE .backup`."
+        )
 
 
 def _connect(path: Path, settings: StoreSettings) -> sqlite3.Connection:
