@@ -6,6 +6,7 @@ import re
 import resource
 import socket
 import threading
+import time
 from pathlib import Path
 
 from gateways import ask, order_request, parse
@@ -138,8 +139,9 @@ def test_while_nothing_can_be_written_nothing_is_sent_and_what_was_sent_is_kept(
             assert in_flight.status() == 201
             limit_files(gateway, resource.RLIM_INFINITY)
             service.proceed()
+            patience = time.monotonic() + 30
             while (status := asked(gateway.port, order("after"))) == 503:
-                pass  # until the store has looked again
+                assert time.monotonic() < patience  # the store looks again by itself
             assert status == 201
         assert [b"refused" in attempt for attempt in service.attempts] == [False, False]
     found = rows(tmp_path)
