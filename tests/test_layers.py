@@ -13,7 +13,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("model", "errors"),
     ("order", "canonical", "answers", "route", "hops", "coding"),
     ("rule", "matching", "redaction", "quota"),
-    ("transcript", "store", "cassette"),
+    ("admission", "transcript", "store", "cassette"),
     ("upstream",),
     ("gateway", "direct"),
     ("config", "logs"),

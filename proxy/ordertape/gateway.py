@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from ordertape import answers, canonical, coding, hops, transcript
+from ordertape import admission, answers, canonical, hops, transcript
 from ordertape.errors import (
     AnswerTimeoutError,
     GatewayError,
@@ -27,7 +27,6 @@ from ordertape.errors import (
     RefusedError,
     RuleFailedError,
     UnavailableError,
-    UnsupportedTypeError,
     ViolatedError,
 )
 from ordertape.model import (
@@ -43,9 +42,8 @@ from ordertape.model import (
     Response,
     State,
     Tally,
-    Violation,
 )
-from ordertape.order import Order, media_type_ok, read_order
+from ordertape.order import Order
 from ordertape.redaction import Redaction
 from ordertape.route import Route, classify
 from ordertape.rule import RuleSet
@@ -200,47 +198,28 @@ class Gateway:
         passage.exchange = replace(passage.exchange, match_key=key)
 
     def _admit_order(self, passage: _Passage) -> None:
-        headers, body = passage.request.headers, passage.request.body.held
-        media_type = headers.get(b"content-type")
-        if not media_type_ok(media_type, body):
-            raise UnsupportedTypeError(
-                "An order is XML; send it with Content-Type: application/xml."
-            )
-        coding.check_digests(body, headers)
-        order = read_order(coding.decoded(body, headers, self._limits.order), media_type)
+        order = admission.read(passage.request, self._limits.order)
         passage.order = order
-        verdict = self._rules.apply(order, passage.route.account)
-        violations = verdict.violations
-        if order.changed and coding.forbids_changes(headers):
-            violations = (*violations, _LEFT_AS_RECEIVED)
-        elif order.changed:
-            self._rewrite(passage, order)
+        judged = admission.judge(order, passage.forward, self._rules, passage.route.account)
+        passage.forward = judged.forward
         passage.exchange = replace(
             passage.exchange,
+            sent=self._sent(judged.forward) if judged.rewritten else None,
             order_type=order.order_type,
             customer_order_id=order.customer_order_id,
             quantity=order.quantity,
-            edits=verdict.edits,
-            violations=violations,
+            edits=judged.edits,
+            violations=judged.violations,
         )
-        enforced = tuple(found for found in violations if found.severity == "enforce")
+        enforced = tuple(found for found in judged.violations if found.severity == "enforce")
         if enforced:
             raise ViolatedError(enforced)
         passage.exchange = replace(passage.exchange, cost=order.cost)
 
-    def _rewrite(self, passage: _Passage, order: Order) -> None:
-        """Let the order leave as the rules left it, with headers that speak of the new bytes.
-
-        Host is not recorded as sent: it is the upstream's own matter.
-        """
-        body = order.serialize()
-        headers = passage.forward.headers.without(coding.STALE_AFTER_EDIT)
-        headers = Headers.of((name, _of_new_body(name, value, body)) for name, value in headers)
-        passage.forward = replace(passage.forward, headers=headers, body=Body(body))
-        sent = transcript.request_message(
-            passage.request, headers.without([b"host"]), body, self._redaction
-        )
-        passage.exchange = replace(passage.exchange, sent=sent)
+    def _sent(self, forward: Request) -> Message:
+        """What leaves in place of what came, but for Host: that is the upstream's own matter."""
+        headers = forward.headers.without([b"host"])
+        return transcript.request_message(forward, headers, forward.body.held, self._redaction)
 
     async def _refused(self, passage: _Passage, error: RefusedError) -> Answer:
         if isinstance(error, RuleFailedError):
@@ -424,16 +403,6 @@ class Gateway:
         )
 
 
-_LEFT_AS_RECEIVED = Violation(
-    rule="no-transform",
-    code="94150",
-    xpath="/Order",
-    line=0,
-    message="The request forbids changes (no-transform or a signature): it left as received.",
-    severity="warn",
-)
-
-
 def _failed() -> GatewayFailedError:
     return GatewayFailedError(
         "The gateway failed before anything was sent; see its log, and report it as a bug."
@@ -451,14 +420,3 @@ async def _tallied(rest: AsyncGenerator[bytes, None], tally: Tally) -> AsyncGene
     async for piece in rest:
         tally.add(piece)
         yield piece
-
-
-def _of_new_body(name: bytes, value: bytes, body: bytes) -> bytes:
-    """The value that this header has beside another body."""
-    match name.lower():
-        case b"content-length":
-            return b"%d" % len(body)
-        case b"content-type":
-            return coding.as_utf8(value)
-        case _:
-            return value

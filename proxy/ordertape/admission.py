@@ -1,0 +1,86 @@
+"""From an order as received to the order as it leaves: reading, rules, and the new bytes' headers.
+
+Plain functions: nothing here waits, sends or records.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ordertape import coding
+from ordertape.errors import UnsupportedTypeError
+from ordertape.model import Body, Edit, Headers, Request, Violation
+from ordertape.order import Order, media_type_ok, read_order
+from ordertape.rule import RuleSet
+
+_LEFT_AS_RECEIVED = Violation(
+    rule="no-transform",
+    code="94150",
+    xpath="/Order",
+    line=0,
+    message="The request forbids changes (no-transform or a signature): it left as received.",
+    severity="warn",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What the rules made of an order, and the request that leaves if they let it.
+
+    `rewritten`: `forward` has another body than came.
+    """
+
+    forward: Request
+    rewritten: bool
+    edits: tuple[Edit, ...]
+    violations: tuple[Violation, ...]
+
+
+def read(request: Request, limit: int) -> Order:
+    """The order that a request holds; `limit` in bytes, for a body that was compressed.
+
+    Errors: RefusedError for what is no order that can be read safely.
+    """
+    headers, body = request.headers, request.body.held
+    media_type = headers.get(b"content-type")
+    if not media_type_ok(media_type, body):
+        raise UnsupportedTypeError("An order is XML; send it with Content-Type: application/xml.")
+    coding.check_digests(body, headers)
+    return read_order(coding.decoded(body, headers, limit), media_type)
+
+
+def judge(order: Order, request: Request, rules: RuleSet, account: str | None) -> Judgement:
+    """Apply the rules. An order that they left alone leaves byte for byte as it came.
+
+    So does one whose client forbids changes: it was judged as the rules would have it, and the
+    record warns that it did not leave so. Errors: RuleFailedError.
+    """
+    verdict = rules.apply(order, account)
+    violations = verdict.violations
+    forward, rewritten = request, order.changed
+    if rewritten and coding.forbids_changes(request.headers):
+        rewritten = False
+        violations = (*violations, _LEFT_AS_RECEIVED)
+    elif rewritten:
+        forward = _rewritten(request, order.serialize())
+    return Judgement(forward, rewritten, verdict.edits, violations)
+
+
+def _rewritten(request: Request, body: bytes) -> Request:
+    """The request with another body, and headers that speak of that."""
+    headers = Headers.of(
+        (name, _of_new_body(name, value, body))
+        for name, value in request.headers.without(coding.STALE_AFTER_EDIT)
+    )
+    return replace(request, headers=headers, body=Body(body))
+
+
+def _of_new_body(name: bytes, value: bytes, body: bytes) -> bytes:
+    """The value that this header has beside another body."""
+    match name.lower():
+        case b"content-length":
+            return b"%d" % len(body)
+        case b"content-type":
+            return coding.as_utf8(value)
+        case _:
+            return value
