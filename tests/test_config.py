@@ -56,22 +56,22 @@ def test_flags_win_over_the_environment_over_the_file_over_defaults(
         (
             "[timeouts]\norder_total = 8",
             (
-                "The setting timeouts (from {file}) is wrong: order_total must be more than twice "
-                "connect, or an order could be in doubt that was never sent; correct it."
+                "The settings timeouts do not fit together: order_total must be more than twice "
+                "connect, or an order could be in doubt that was never sent; correct them."
             ),
         ),
         (
             "[timeouts]\nshutdown = 20",
             (
-                "The setting timeouts (from {file}) is wrong: shutdown must be more than "
-                "order_total, or a stop could break off orders; correct it."
+                "The settings timeouts do not fit together: shutdown must be more than "
+                "order_total, or a stop could break off orders; correct them."
             ),
         ),
         (
             "via = 'a b'",
             (
                 "The setting via (from {file}) is wrong: String should match pattern "
-                "'^[A-Za-z0-9!#$%&'*+.^_`|~-]+$'; correct it."
+                "'^[A-Za-z0-9!#$%&'*+.^_`|~-]+(:[0-9]+)?$'; correct it."
             ),
         ),
         (

@@ -264,3 +264,18 @@ def test_broken_off_while_it_reads_its_sources_it_leaves_nothing_behind(
     assert (reading.returncode, said[0], said[1].strip()) == (code, b"", b"")
     assert list(scratch.iterdir()) == []
     assert files(source) == before
+
+
+async def test_an_upload_that_was_kept_in_part_answers_nothing(tmp_path: Path) -> None:
+    """Neither the same upload, whose rest is not known, nor one that is only its beginning."""
+
+    def put(body: bytes) -> bytes:
+        head = b"PUT /files/1 HTTP/1.1\r\nHost: g\r\nConnection: close\r\n"
+        return head + b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+    long = bytes(2 << 20)
+    db = await record(tmp_path, (put(long), reply(200, b"long")), (put(b"abc"), reply(200, b"abc")))
+    async with replaying_on_a_port(db) as offline:
+        assert await offline.status(put(long)) == 409
+        assert await offline.status(put(long[: 1 << 20])) == 409
+        assert await offline.status(put(b"abc")) == 200

@@ -45,6 +45,11 @@ TRICKS = [
     "/accounts/1/orders%23x",
     "/accounts/1/orders%00",
     "/accounts/1/orders%253Fx",
+    "/a%3F/accounts/1/orders",
+    "/a%23/Accounts/1/orders",
+    "/a%00/accounts/1/orders",
+    "/a%253Fb/accounts/1/orders",
+    "/a#/accounts/1/orders",
 ]
 
 OTHERS = [

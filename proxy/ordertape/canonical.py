@@ -14,7 +14,7 @@ from lxml import etree
 from ordertape.errors import RefusedError
 from ordertape.order import XML_BLANKS, Order, media_type_ok, read_tree
 
-KEY_VERSION = 1
+KEY_VERSION = 2
 """Raised whenever keys come out differently: keys of other versions have to be made anew."""
 
 _AUTHORIZED = f"{KEY_VERSION}:authorized:"

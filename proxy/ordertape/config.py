@@ -43,6 +43,7 @@ _NESTED = "__"
 _SERVICE_LINK = re.compile(r"(SERVICE|PORT)(_|$)")
 
 _TOKEN = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"  # noqa: S105 - a token of HTTP's, no secret
+_PSEUDONYM = rf"{_TOKEN[:-1]}(:[0-9]+)?$"
 Token = Annotated[str, Field(pattern=_TOKEN)]
 """A field name or pseudonym (RFC 9110 section 5.6.2)."""
 
@@ -79,14 +80,16 @@ class Timeouts(_Section):
 
     connect: Seconds = Field(5, description="Name look-up, TCP and TLS to the upstream.")
     read: Seconds = Field(60, description="Between two pieces of the upstream's answer.")
-    order_total: Seconds = Field(120, description="An order's whole exchange upstream.")
+    order_total: Seconds = Field(
+        120, description="An order's whole exchange upstream; over twice connect."
+    )
     upstream_idle: float = Field(
         2, ge=0, allow_inf_nan=False, description="Age at which a pooled connection is closed."
     )
     header: Seconds = Field(10, description="A client's request line and headers.")
     body: Seconds = Field(30, description="A client's buffered body.")
     keepalive: Seconds = Field(75, description="An idle client connection.")
-    shutdown: Seconds = Field(130, description="Exchanges in flight at SIGTERM.")
+    shutdown: Seconds = Field(130, description="Exchanges in flight at SIGTERM; over order_total.")
 
     @model_validator(mode="after")
     def _in_proportion(self) -> Self:
@@ -105,7 +108,9 @@ class Timeouts(_Section):
 class Limits(_Section):
     """How much the gateway takes in and keeps."""
 
-    order: ByteSize = Field(ByteSize(1 << 20), le=1 << 20, description="An order's body.")
+    order: ByteSize = Field(
+        ByteSize(1 << 20), le=1 << 20, description="An order's body; 1 MiB at most."
+    )
     order_answer: ByteSize = Field(ByteSize(8 << 20), description="The answer to an order.")
     record: ByteSize = Field(ByteSize(1 << 20), description="What is kept of other bodies.")
     connections: int = Field(1000, gt=0, description="Client connections at once.")
@@ -170,7 +175,7 @@ class Settings(BaseSettings):
     )
     public_url: str | None = Field(
         None,
-        pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+        pattern=r"^(?i:https?)://[^\s/?#@]+(/[^\s?#]*)?$",
         description="The gateway's own URL in Location; from Host otherwise.",
     )
     rewrite_location: bool = Field(default=True, description="Make Location point at the gateway.")
@@ -178,7 +183,7 @@ class Settings(BaseSettings):
         default=False, description="Send the client's Host upstream, not the upstream's own."
     )
     via: str | None = Field(
-        None, pattern=_TOKEN, description="Pseudonym in Via; made from the key otherwise."
+        None, pattern=_PSEUDONYM, description="Pseudonym in Via; made from the key otherwise."
     )
     tls: Tls = Field(Tls(), description="TLS on the listener.")
     upstream_tls: UpstreamTls = Field(UpstreamTls(), description="TLS to the upstream.")
@@ -316,6 +321,8 @@ def _sentence(error: ValidationError, places: Mapping[str, str]) -> str:
         hint = f"did you mean {near[0]}?" if near else "docs/reference.md lists them all."
         return f"There is no setting {key} (from {place}); {hint}"
     wrong = first["msg"].removeprefix("Value error, ").replace("valid tuple", "valid array")
+    if first["type"] == "value_error" and key not in places:  # a section's own: several settings
+        return f"The settings {key} do not fit together: {wrong}; correct them."
     return f"The setting {key} (from {place}) is wrong: {wrong}; correct it."
 
 

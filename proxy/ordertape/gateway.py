@@ -357,11 +357,18 @@ class Gateway:
             if error is None and passage.route.kind is Kind.ORDER:
                 order_id, charge = transcript.order_id(response), transcript.charge(response.status)
                 outcome = replace(outcome, order_id=order_id, charge=charge)
-        if passage.handle is None:
-            await self._store.record(passage.exchange, outcome)
-        else:
-            await self._store.settle(passage.handle, passage.exchange.id, outcome)
-        self._report(passage, outcome)
+        try:
+            if passage.handle is None:
+                await self._store.record(passage.exchange, outcome)
+            else:
+                await self._store.settle(passage.handle, passage.exchange.id, outcome)
+        except UnavailableError as unrecorded:
+            lost = _unrecorded()
+            reason = f"{lost} {unrecorded}"
+            outcome = replace(outcome, state=lost.state, status=lost.status, reason=reason)
+            raise
+        finally:
+            self._report(passage, outcome)
 
     # What is kept and said of it.
 

@@ -44,13 +44,13 @@ def classify(method: str, target: str) -> Route:
     account = named["account"] if named else None
     if method != "POST":
         return Route(Kind.OTHER, account, bool(_ORDERS_RESOURCE.fullmatch(path)))
-    plain = _as_servers_read(path)
+    readings = _as_servers_read(path)
     written = _AS_WRITTEN.fullmatch(path)
-    if written and plain == path:
+    if written and readings == {path}:
         if path.split("/")[-4:-3] == ["v2"]:
             return Route(Kind.ORDER_V2, written["account"], xml=False)  # its clients speak JSON too
         return Route(Kind.ORDER, written["account"], xml=True)
-    if _BECOMES.fullmatch(plain):
+    if any(_BECOMES.fullmatch(reading) for reading in readings):
         error = BadPathError(
             "The path is not an orders path as written but could be read as one; "
             "send it as …/accounts/{accountId}/orders, with nothing encoded, doubled or appended."
@@ -59,14 +59,18 @@ def classify(method: str, target: str) -> Route:
     return Route(Kind.OTHER, account, bool(_ORDERS_RESOURCE.fullmatch(path)))
 
 
-def _as_servers_read(path: str) -> str:
-    """The path after everything that a lenient server may undo."""
+def _as_servers_read(path: str) -> set[str]:
+    """What the path may become where a lenient server undoes all that can be undone."""
     for _ in range(_DECODINGS):
         decoded = unquote(path, errors="replace")
         if decoded == path:
             break
         path = decoded
-    path = _CUT.split(path, maxsplit=1)[0]
+    return {_resolved(path), _resolved(_CUT.split(path, maxsplit=1)[0])}
+
+
+def _resolved(path: str) -> str:
+    """The path without parameters, blanks, empty segments and dot segments."""
     kept: list[str] = []
     for segment in path.replace("\\", "/").split("/"):
         name = segment.partition(";")[0].strip()

@@ -156,7 +156,7 @@ def test_without_a_command_the_help_is_shown_as_an_error(tmp_path: Path, argumen
             "audit list --config none.toml",
             (
                 "The configuration none.toml cannot be read (No such file or directory); "
-                "name another with --config."
+                "name another with --config, or name the store with --db."
             ),
         ),
     ],

@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ordertape.config import Settings, load
+from ordertape.errors import StartUpError
 
 __all__ = ["Moment", "Word", "configured", "store_options"]
 
@@ -90,4 +91,10 @@ def _remember(ctx: click.Context, _: click.Parameter, file: Path | None) -> None
 
 
 def _named(ctx: click.Context, _: click.Parameter, db: Path | None) -> Path:
-    return db if db is not None else load(ctx.meta.get(_FILE), {}).settings.db
+    if db is not None:
+        return db
+    try:
+        return load(ctx.meta.get(_FILE), {}).settings.db
+    except StartUpError as error:
+        sentence = str(error).removesuffix(".")
+        raise StartUpError(f"{sentence}, or name the store with --db.") from error

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from io import StringIO
 
 import click
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from rich.cells import cell_len
 
 __all__ = ["columns", "printable", "quoted"]
-
-_WIDEST = 1 << 20
-"""Columns: more than any row has, so that nothing is cut or folded."""
 
 
 def printable(text: str) -> str:
@@ -29,14 +23,19 @@ def quoted(value: str | None) -> str:
 def columns(
     headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Collection[str] = ()
 ) -> list[str]:
-    """The lines of a table as wide as it needs to be; `right` names what is set to the right."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading, justify="right" if heading in right else "left", no_wrap=True)
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    console = Console(file=StringIO(), width=_WIDEST, color_system=None)
-    with console.capture() as captured:
-        console.print(table)
-    first, *others = (line.rstrip() for line in captured.get().splitlines())
+    """The lines of a table as wide as it needs to be; `right` names what is set to the right.
+
+    rich's own tables took 50 times as long for thousands of rows.
+    """
+    cells = [list(headings), *([printable(cell) for cell in row] for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    first, *others = (
+        "  ".join(
+            " " * (width - cell_len(cell)) + cell
+            if heading in right
+            else cell + " " * (width - cell_len(cell))
+            for heading, width, cell in zip(headings, widths, row, strict=True)
+        ).rstrip()
+        for row in cells
+    )
     return [click.style(first, bold=True), *others]

@@ -228,7 +228,7 @@ class Inbox:
 
     def _never_sent(self, job: Job, exchange_id: str, seq: int | None) -> None:
         """End an intent whose caller did not stay for it, and so sent nothing."""
-        if self._closed or seq is None or job.future is None:
+        if seq is None or job.future is None:
             return
         at = time.time_ns() // 1000
         error = None if job.future.cancelled() else job.future.exception()
@@ -238,7 +238,18 @@ class Inbox:
         else:
             reason = "Nobody waited for the intent to be recorded; nothing was sent."
             outcome = Outcome(State.FAILED, at, reason=reason)
-        self._settle(Spilled(seq, exchange_id, outcome), None)
+        spill = Spilled(seq, exchange_id, outcome)
+        if self._closed:
+            self._leave_behind(spill)
+        else:
+            self._settle(spill, None)
+
+    def _leave_behind(self, spill: Spilled) -> None:
+        """Too late for the writer: the next start reads it before it recovers anything."""
+        try:
+            self._emergency.append(spill)
+        except OSError as error:
+            tell("error", "outcome-not-recorded", id=spill.exchange_id, reason=str(error))
 
     def _overdue(self, job: Job, spill: Spilled) -> None:
         task = self._loop.create_task(self._spill(job, spill))

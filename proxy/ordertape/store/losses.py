@@ -16,7 +16,7 @@ __all__ = ["Losses"]
 class Losses:
     """Counts in any thread. `total` is since the start, `untold` what no event speaks of yet.
 
-    `reason` and `since` (microseconds UTC) are those of the first that is untold.
+    `reason` and `since` (microseconds UTC) are those of the first since all had been told.
     """
 
     def __init__(self) -> None:

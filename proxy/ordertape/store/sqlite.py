@@ -163,23 +163,23 @@ class SqliteStore:
         return general if general is not None or account is None else self._pauses.get(account)
 
     def health(self) -> Health:
-        """Whether new exchanges can be recorded now, from memory."""
+        """Whether new exchanges can be recorded now; asks for the lock file, not for the disk."""
         if self._closed:
             return Health(ok=False, reason="The store is closed.")
         failure = self._writer.failure
         if failure is not None:
             return Health(ok=False, reason=f"The store {self._path.name} fails ({failure}).")
-        if self._lock.displaced():
-            return Health(
-                ok=False,
-                reason=f"The lock {self._lock.path.name} was removed while the gateway ran, and "
-                "another one could write its store; start the gateway again.",
-            )
         if self._inbox.hangs:
             return Health(
                 ok=False,
                 reason=f"The store {self._path.name} hangs "
                 f"(a write has taken more than {self._settings.commit_deadline:g} s).",
+            )
+        if self._lock.displaced():
+            return Health(
+                ok=False,
+                reason=f"The lock {self._lock.path.name} was removed while the gateway ran, and "
+                "another one could write its store; start the gateway again.",
             )
         if self._ballast.missing or self._free.bytes() < self._settings.min_free:
             return Health(ok=False, reason=f"The disk of {self._path.name} is nearly full.")

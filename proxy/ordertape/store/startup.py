@@ -178,7 +178,7 @@ def _refuse_links(path: Path) -> None:
     if path.stat().st_nlink > 1:
         raise StartUpError(
             f"The store {path} has a second name (a hard link), under which another gateway could "
-            "write it; remove that link, or copy the file with `sqlite3 FILE .backup`."
+            "write it; remove that link, or name another with --db."
         )
 
 

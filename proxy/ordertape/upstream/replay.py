@@ -165,7 +165,9 @@ def _recordings(
             and _DIGEST.sub("redacted", target) == redaction.constant_target(target)
         ):
             yield recorded, stored
-        elif (received := reader.message(recorded.seq, "received")) is not None:
+        elif (received := reader.message(recorded.seq, "received")) is not None and (
+            not received.truncated
+        ):
             yield recorded, _key(recorded, received, rules, redaction)
 
 
