@@ -21,6 +21,7 @@ from ordertape.testing import (
     Close,
     Drip,
     Hang,
+    HoldOn,
     ReadRequest,
     Reset,
     Respond,
@@ -205,13 +206,8 @@ async def test_a_client_that_left_still_has_its_order_completed_and_recorded(
     tmp_path: Path,
 ) -> None:
     """The order's fate does not hang on the client's patience."""
-    answering = asyncio.Event()
-
-    async def wait(_: object) -> None:
-        await answering.wait()
-
     async with (
-        Scripted([ReadRequest(), wait, Send(CREATED)]) as service,
+        Scripted([ReadRequest(), HoldOn(), Send(CREATED)]) as service,
         gateway(tmp_path, upstream=service.url) as running,
     ):
         _, writer = await asyncio.open_connection("127.0.0.1", running.port)
@@ -219,7 +215,7 @@ async def test_a_client_that_left_still_has_its_order_completed_and_recorded(
         await service.wait_for_attempts(1)
         writer.close()
         await writer.wait_closed()
-        answering.set()
+        service.proceed()
         [full] = await running.recorded_when(lambda full: full.row.delivered is not None)
     assert (full.row.state, full.row.status) == (State.COMPLETED, 201)
     assert full.row.delivered is False
@@ -229,13 +225,8 @@ async def test_a_client_that_left_still_has_its_order_completed_and_recorded(
 async def test_a_client_that_reset_before_the_answer_is_recorded_as_not_delivered(
     tmp_path: Path,
 ) -> None:
-    answering = asyncio.Event()
-
-    async def wait(_: object) -> None:
-        await answering.wait()
-
     async with (
-        Scripted([ReadRequest(), wait, Send(CREATED)]) as service,
+        Scripted([ReadRequest(), HoldOn(), Send(CREATED)]) as service,
         gateway(tmp_path, upstream=service.url) as running,
     ):
         client = socket.create_connection(("127.0.0.1", running.port))
@@ -243,7 +234,7 @@ async def test_a_client_that_reset_before_the_answer_is_recorded_as_not_delivere
         client.sendall(order_request())
         await service.wait_for_attempts(1)
         client.close()
-        answering.set()
+        service.proceed()
         [full] = await running.recorded_when(lambda full: full.row.delivered is not None)
     assert (full.row.state, full.row.delivered) == (State.COMPLETED, False)
 

@@ -1,17 +1,14 @@
 """No secret is stored, and what is stored in its place tells equal secrets apart from others."""
 
-import hashlib
 import hmac
-import stat
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ordertape.errors import StartUpError
 from ordertape.model import Headers, State
-from ordertape.redaction import Redaction, load_key
+from ordertape.redaction import Redaction
 from ordertape.store.sqlite import SqliteStore
 from recorded import everything_in, intent, message, outcome, settings
 
@@ -96,39 +93,6 @@ def test_a_client_cannot_pass_for_another_by_sending_a_digest() -> None:
     forged = REDACTION.headers(victim)
     assert forged != victim
     assert forged.get(b"authorization") == b"Basic " + digest(digest(b"dTpw"))
-
-
-def test_the_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
-    db = tmp_path / "tape.db"
-    key, key_id = load_key(db, None)
-    assert len(key) == 32
-    assert key_id == hashlib.sha256(b"ordertape key id" + key).hexdigest()[:8]
-    assert load_key(db, None) == (key, key_id)
-    assert [path.name for path in tmp_path.iterdir()] == ["tape.db.key"]
-    assert stat.S_IMODE((tmp_path / "tape.db.key").stat().st_mode) == 0o600
-    elsewhere = tmp_path / "elsewhere"
-    (tmp_path / "tape.db.key").rename(elsewhere)
-    assert load_key(db, elsewhere) == (key, key_id)
-
-
-@pytest.mark.parametrize(
-    ("text", "mode", "sentence"),
-    [
-        ("00" * 32, 0o640, "Others than its owner may read the key file .*chmod 600"),
-        ("00" * 31, 0o600, "must hold 64 hex digits"),
-        ("zz" * 32, 0o600, "must hold 64 hex digits"),
-        (None, 0o600, "cannot be used"),
-    ],
-)
-def test_a_key_file_that_is_wrong_stops_the_start(
-    tmp_path: Path, text: str | None, mode: int, sentence: str
-) -> None:
-    path = tmp_path / "key"
-    if text is not None:
-        path.write_text(text)
-        path.chmod(mode)
-    with pytest.raises(StartUpError, match=sentence):
-        load_key(tmp_path / "tape.db", path)
 
 
 async def test_canaries_of_every_secret_place_are_in_no_file_of_the_store(tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ordertape import coding
+from ordertape import canonical, coding
 from ordertape.errors import UnsupportedTypeError
 from ordertape.model import Body, Edit, Headers, Request, Violation
 from ordertape.order import Order, media_type_ok, read_order
+from ordertape.redaction import Redaction
 from ordertape.rule import RuleSet
 
 _LEFT_AS_RECEIVED = Violation(
@@ -47,6 +48,18 @@ def read(request: Request, limit: int) -> Order:
         raise UnsupportedTypeError("An order is XML; send it with Content-Type: application/xml.")
     coding.check_digests(body, headers)
     return read_order(coding.decoded(body, headers, limit), media_type)
+
+
+def match_key(request: Request, order: Order | None, redaction: Redaction) -> str:
+    """What a recording of this request is found by; `order` as normalised, where it is one."""
+    return canonical.match_key(
+        request.method,
+        redaction.constant_target(request.target),
+        request.body.held,
+        request.headers.get(b"content-type"),
+        request.headers.get(b"authorization") is not None,
+        order,
+    )
 
 
 def judge(order: Order, request: Request, rules: RuleSet, account: str | None) -> Judgement:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,10 +15,12 @@ from ordertape.direct import Direct
 from ordertape.errors import StartUpError
 from ordertape.gateway import Gateway, Limits
 from ordertape.model import Origin
-from ordertape.redaction import Redaction, load_key
+from ordertape.redaction import Redaction
 from ordertape.rule import RuleSet, build_rules
 from ordertape.store import Pause, control
+from ordertape.store.key import load_key
 from ordertape.store.sqlite import SqliteStore, StoreSettings
+from ordertape.transcript import moment
 from ordertape.upstream import Upstream
 from ordertape.upstream.live import Live, LiveSettings, tls_context
 from ordertape.upstream.replay import Replay
@@ -118,15 +119,11 @@ async def _change_here(
 
 def _handlers(store: SqliteStore) -> Mapping[str, control.Handler]:
     async def pause(asked: Mapping[str, Any]) -> dict[str, Any]:
-        await store.pause(
-            Pause(asked["account"], asked["reason"], asked["operator"], time.time_ns() // 1000)
-        )
+        await store.pause(Pause(asked["account"], asked["reason"], asked["operator"], moment()))
         return {"paused": True}
 
     async def resume(asked: Mapping[str, Any]) -> dict[str, Any]:
-        lifted = await store.resume(
-            asked["account"], asked["reason"], asked["operator"], time.time_ns() // 1000
-        )
+        lifted = await store.resume(asked["account"], asked["reason"], asked["operator"], moment())
         return {"lifted": lifted}
 
     return {"pause": pause, "resume": resume}

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from ordertape import admission, answers, canonical, hops, transcript
+from ordertape import admission, answers, hops, transcript
 from ordertape.errors import (
     AnswerTimeoutError,
     GatewayError,
@@ -141,7 +141,7 @@ class Gateway:
         route = classify(request.method, request.target)
         target = self._redaction.target(request.target)
         body = request.body
-        received = transcript.request_message(request, request.headers, body.held, self._redaction)
+        received = transcript.request_message(request, target, self._redaction)
         if body.rest is not None:
             received = replace(received, length=None, sha256=None, truncated=True)
         exchange = Exchange(
@@ -186,14 +186,7 @@ class Gateway:
         forward = passage.forward
         if forward.body.rest is not None:
             return  # a body that is still coming cannot be recognised again
-        key = canonical.match_key(
-            forward.method,
-            self._redaction.constant_target(forward.target),
-            forward.body.held,
-            forward.headers.get(b"content-type"),
-            forward.headers.get(b"authorization") is not None,
-            passage.order,
-        )
+        key = admission.match_key(forward, passage.order, self._redaction)
         passage.forward = replace(forward, match_key=key)
         passage.exchange = replace(passage.exchange, match_key=key)
 
@@ -204,7 +197,7 @@ class Gateway:
         passage.forward = judged.forward
         passage.exchange = replace(
             passage.exchange,
-            sent=self._sent(judged.forward) if judged.rewritten else None,
+            sent=self._sent(passage) if judged.rewritten else None,
             order_type=order.order_type,
             customer_order_id=order.customer_order_id,
             quantity=order.quantity,
@@ -216,10 +209,11 @@ class Gateway:
             raise ViolatedError(enforced)
         passage.exchange = replace(passage.exchange, cost=order.cost)
 
-    def _sent(self, forward: Request) -> Message:
+    def _sent(self, passage: _Passage) -> Message:
         """What leaves in place of what came, but for Host: that is the upstream's own matter."""
-        headers = forward.headers.without([b"host"])
-        return transcript.request_message(forward, headers, forward.body.held, self._redaction)
+        forward = passage.forward
+        hostless = replace(forward, headers=forward.headers.without([b"host"]))
+        return transcript.request_message(hostless, passage.exchange.target, self._redaction)
 
     async def _refused(self, passage: _Passage, error: RefusedError) -> Answer:
         if isinstance(error, RuleFailedError):

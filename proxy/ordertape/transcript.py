@@ -7,13 +7,13 @@ import os
 import time
 from uuid import UUID
 
-from ordertape.model import Charge, Headers, Message, Request, Response, Tally
+from ordertape.model import Charge, Message, Request, Response, Tally
 from ordertape.redaction import Redaction
 
 
-def request_message(request: Request, headers: Headers, body: bytes, keep: Redaction) -> Message:
-    """A request with these headers and this body, whole, as it is stored."""
-    target = keep.target(request.target)
+def request_message(request: Request, target: str, keep: Redaction) -> Message:
+    """A request as it is stored, its body as far as it is held; `target` without secrets."""
+    headers, body = request.headers, request.body.held
     line = f"{request.method} {target} HTTP/{request.version}".encode("utf-8", "surrogateescape")
     return Message(line, keep.headers(headers), body, len(body), hashlib.sha256(body).digest())
 

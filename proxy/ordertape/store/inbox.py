@@ -8,7 +8,6 @@ with it; what is not written in time is withdrawn, where it still can be.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -21,6 +20,7 @@ from ordertape.store.group import Done, Fate, Job, NotWrittenError
 from ordertape.store.log import tell
 from ordertape.store.settings import StoreSettings
 from ordertape.store.writer import Writer, outcome_job
+from ordertape.transcript import moment
 
 __all__ = ["Inbox", "cannot_record"]
 
@@ -179,7 +179,7 @@ class Inbox:
         group, self._waiting = list(self._waiting), {}
         if self._notes:
             notes, self._notes = self._notes, []
-            now = time.time_ns() // 1000
+            now = moment()
             group.append(Job(lambda batch: batch.delivered(notes, now), Fate.KEPT, 256))
         self._busy = bool(group)
         self._handed_at = self._loop.time() if group else None
@@ -230,7 +230,7 @@ class Inbox:
         """End an intent whose caller did not stay for it, and so sent nothing."""
         if seq is None or job.future is None:
             return
-        at = time.time_ns() // 1000
+        at = moment()
         error = None if job.future.cancelled() else job.future.exception()
         if isinstance(error, NotWrittenError):
             told = cannot_record(error)

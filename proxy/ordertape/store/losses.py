@@ -6,9 +6,9 @@ The requests passed all the same, so the gap must show: in the log, and in the c
 from __future__ import annotations
 
 import threading
-import time
 
 from ordertape.store.log import tell
+from ordertape.transcript import moment
 
 __all__ = ["Losses"]
 
@@ -36,7 +36,7 @@ class Losses:
         with self._lock:
             first = count > 0 and not self.untold
             if first:
-                self.reason, self.since = reason, time.time_ns() // 1000
+                self.reason, self.since = reason, moment()
             self.total += count
         if first:
             tell("warning", "records-lost", reason=reason)

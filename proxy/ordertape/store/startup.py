@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from ordertape.store.schema import migrate
 from ordertape.store.settings import StoreSettings
 from ordertape.store.space import Ballast
 from ordertape.store.writer import outcome_job
+from ordertape.transcript import moment
 
 __all__ = ["Lock", "Opened", "open_to_write"]
 
@@ -222,7 +222,7 @@ def _settle_the_past(
     pending = connection.execute(
         "SELECT seq, id FROM exchange WHERE state = ? ORDER BY seq", (State.PENDING.value,)
     ).fetchall()
-    now = time.time_ns() // 1000
+    now = moment()
     outcome = Outcome(State.IN_DOUBT, now, reason=_STOPPED)
     jobs = [outcome_job(Spilled(seq, exchange_id, outcome)) for seq, exchange_id in pending]
     facts = {

@@ -33,6 +33,7 @@ from ordertape.store.log import tell
 from ordertape.store.losses import Losses
 from ordertape.store.settings import StoreSettings
 from ordertape.store.space import Ballast
+from ordertape.transcript import moment
 
 __all__ = ["Writer"]
 
@@ -176,7 +177,7 @@ class Writer:
 
     def _fails(self, error: Exception) -> None:
         if self.failure is None:
-            self._failing_since = time.time_ns() // 1000
+            self._failing_since = moment()
             tell("error", "store-failing", db=str(self._database), reason=str(error))
         self.failure = str(error)
         self._broken = self._broken or _primary(error) not in _TRANSIENT
@@ -234,7 +235,7 @@ class Writer:
             ).fetchone()
             if row is not None:
                 reason = "The intent could not be recorded in time; nothing was sent."
-                outcome = Outcome(State.FAILED, time.time_ns() // 1000, 503, reason)
+                outcome = Outcome(State.FAILED, moment(), 503, reason)
                 jobs.append(outcome_job(Spilled(row[0], exchange_id, outcome)))
         return jobs
 
@@ -288,7 +289,7 @@ def _gap(reason: str, since: int, lost: int) -> Job:
 
     def plan(batch: Batch) -> None:
         facts = {"reason": reason, "since": since, "lost": lost}
-        batch.event("interrupted", None, time.time_ns() // 1000, facts)
+        batch.event("interrupted", None, moment(), facts)
 
     return Job(plan, Fate.REFUSED)
 

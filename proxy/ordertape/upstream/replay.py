@@ -13,10 +13,10 @@ from contextlib import ExitStack
 from email.utils import formatdate
 from pathlib import Path
 
-from ordertape import canonical, coding
+from ordertape import admission, canonical
 from ordertape.errors import NoRecordingError, RefusedError, StartUpError, UnknownPathError
 from ordertape.model import SAFE_METHODS, Body, Headers, Kind, Message, Origin, Request, Response
-from ordertape.order import Order, read_order
+from ordertape.order import Order
 from ordertape.redaction import Redaction
 from ordertape.rule import RuleSet
 from ordertape.store.connection import sqlite3
@@ -172,23 +172,15 @@ def _recordings(
 
 
 def _key(recorded: Recorded, received: Message, rules: RuleSet, redaction: Redaction) -> str:
+    request = Request(recorded.method, recorded.target, received.headers, Body(received.body))
     order: Order | None = None
-    headers = received.headers
-    media_type = headers.get(b"content-type")
     if recorded.kind is Kind.ORDER:
         try:
-            order = read_order(coding.decoded(received.body, headers, _ORDER_LIMIT), media_type)
+            order = admission.read(request, _ORDER_LIMIT)
             rules.apply(order, recorded.account)
         except RefusedError:
             order = None  # the rules in force refuse it: it will never be asked for
-    return canonical.match_key(
-        recorded.method,
-        redaction.constant_target(recorded.target),
-        received.body,
-        media_type,
-        headers.get(b"authorization") is not None,
-        order,
-    )
+    return admission.match_key(request, order, redaction)
 
 
 def _response(answered: Message, *, upstream: str) -> Response:
