@@ -219,8 +219,8 @@ def test_a_strangers_package_is_found_with_its_name_and_version(tmp_path: Path) 
         (
             [("a", "ordertape_rules.order_defaults:OrderDefaults")] * 2,
             (
-                "Two packages bring a rule named a: ordertape_rules.order_defaults:OrderDefaults "
-                "and ordertape_rules.order_defaults:OrderDefaults; uninstall one."
+                "There are two rules named a, of ordertape_rules.order_defaults:OrderDefaults and "
+                "of ordertape_rules.order_defaults:OrderDefaults; uninstall or rename one."
             ),
         ),
     ],

@@ -25,6 +25,18 @@ _LEFT_AS_RECEIVED = Violation(
 
 
 @dataclass(frozen=True, slots=True)
+class Policy:
+    """How orders are read and judged.
+
+    `limit` is in bytes, for a body that came compressed; `fallback_charset` is `read_order`'s.
+    """
+
+    rules: RuleSet
+    limit: int = 1 << 20
+    fallback_charset: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """What the rules made of an order, and the request that leaves if they let it.
 
@@ -37,17 +49,16 @@ class Judgement:
     violations: tuple[Violation, ...]
 
 
-def read(request: Request, limit: int) -> Order:
-    """The order that a request holds; `limit` in bytes, for a body that was compressed.
-
-    Errors: RefusedError for what is no order that can be read safely.
-    """
+def read(request: Request, policy: Policy) -> Order:
+    """The order that a request holds. Errors: RefusedError for what cannot be read safely."""
     headers, body = request.headers, request.body.held
     media_type = headers.get(b"content-type")
     if not media_type_ok(media_type, body):
         raise UnsupportedTypeError("An order is XML; send it with Content-Type: application/xml.")
     coding.check_digests(body, headers)
-    return read_order(coding.decoded(body, headers, limit), media_type)
+    return read_order(
+        coding.decoded(body, headers, policy.limit), media_type, policy.fallback_charset
+    )
 
 
 def match_key(request: Request, order: Order | None, redaction: Redaction) -> str:
@@ -62,13 +73,13 @@ def match_key(request: Request, order: Order | None, redaction: Redaction) -> st
     )
 
 
-def judge(order: Order, request: Request, rules: RuleSet, account: str | None) -> Judgement:
+def judge(order: Order, request: Request, policy: Policy, account: str | None) -> Judgement:
     """Apply the rules. An order that they left alone leaves byte for byte as it came.
 
     So does one whose client forbids changes: it was judged as the rules would have it, and the
     record warns that it did not leave so. Errors: RuleFailedError.
     """
-    verdict = rules.apply(order, account)
+    verdict = policy.rules.apply(order, account)
     violations = verdict.violations
     forward, rewritten = request, order.changed
     if rewritten and coding.forbids_changes(request.headers):

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ordertape.admission import Policy
 from ordertape.config import Settings
 from ordertape.direct import Direct
 from ordertape.errors import StartUpError
 from ordertape.gateway import Gateway, Limits
 from ordertape.model import Origin
 from ordertape.redaction import Redaction
-from ordertape.rule import RuleSet, build_rules
+from ordertape.rule import RuleSet, build_rules, discover
 from ordertape.store import Pause, control
 from ordertape.store.key import load_key
 from ordertape.store.sqlite import SqliteStore, StoreSettings
@@ -43,12 +44,12 @@ async def recording(settings: Settings) -> AsyncIterator[Parts]:
     Errors: StartUpError.
     """
     redaction, via = _redaction(settings, settings.db)
-    rules = rule_set(settings)
+    policy = admission_policy(settings)
     upstream = _upstream(settings, via)
     store = await SqliteStore.start(settings.db, settings=_store_settings(settings))
     try:
         async with control.serve_control(settings.db, _handlers(store)):
-            yield Parts(_gateway(settings, upstream, store, rules, redaction, via), store)
+            yield Parts(_gateway(settings, upstream, store, policy, redaction, via), store)
     finally:
         await upstream.close()
         await store.close()
@@ -65,15 +66,15 @@ async def replaying(
     with tempfile.TemporaryDirectory(prefix="ordertape-replay-") as folder:
         scratch = Path(folder) / "scratch.db"
         redaction, via = _redaction(settings, scratch)
-        rules = rule_set(settings)
+        policy = admission_policy(settings)
         index = Path(folder) / "index.db"
         unsynchronised = StoreSettings(synchronous="OFF", ballast=0, min_free=0)
         # First: who breaks off the reading of the sources leaves no thread that still writes here.
         store = await SqliteStore.start(scratch, settings=unsynchronised)
         try:
-            replay = Replay(sources, rules=rules, redaction=redaction, index=index)
+            replay = Replay(sources, policy=policy, redaction=redaction, index=index)
             try:
-                yield _gateway(settings, replay, store, rules, redaction, via), replay
+                yield _gateway(settings, replay, store, policy, redaction, via), replay
             finally:
                 await replay.close()
         finally:
@@ -88,7 +89,13 @@ def standing_alone(settings: Settings) -> Direct:
 def rule_set(settings: Settings) -> RuleSet:
     """The rules in force, with every account's overrides. Errors: StartUpError."""
     overrides = {name: account.rules for name, account in settings.accounts.items()}
-    return build_rules(settings.rules, overrides)
+    found = discover(files=settings.rules.files)
+    return build_rules(settings.rules.fields, overrides, found)
+
+
+def admission_policy(settings: Settings) -> Policy:
+    """How orders are read and judged. Errors: StartUpError."""
+    return Policy(rule_set(settings), settings.limits.order, settings.orders.fallback_charset)
 
 
 def change(
@@ -133,18 +140,17 @@ def _gateway(
     settings: Settings,
     upstream: Upstream,
     store: SqliteStore,
-    rules: RuleSet,
+    policy: Policy,
     redaction: Redaction,
     via: str,
 ) -> Gateway:
     limits = Limits(
-        order=settings.limits.order,
         order_answer=settings.limits.order_answer,
         order_total=settings.timeouts.order_total,
         record=settings.limits.record,
     )
     return Gateway(
-        upstream=upstream, store=store, rules=rules, redaction=redaction, limits=limits, via=via
+        upstream=upstream, store=store, policy=policy, redaction=redaction, limits=limits, via=via
     )
 
 

@@ -147,6 +147,37 @@ class Redact(_Section):
     query: tuple[Key, ...] = Field((), description="Query keys.")
 
 
+class Orders(_Section):
+    """How orders are read."""
+
+    fallback_charset: Literal["iso-8859-1"] | None = Field(
+        None,
+        description="For bytes that are not UTF-8 as they claim; such orders are refused else.",
+    )
+
+
+class Rules(BaseModel):
+    """Rule files, and the fields of rules by rule name.
+
+    `rules = ["./house_rules.py"]` is short for `files`, where no rule is configured.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, dict[str, Any]] = Field(init=False)
+
+    files: tuple[Path, ...] = Field((), description="Python files with rules of one's own.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _files_alone(cls, given: Any) -> Any:  # noqa: ANN401 - whatever the file holds
+        return {"files": given} if isinstance(given, list | tuple) else given
+
+    @property
+    def fields(self) -> Mapping[str, Mapping[str, object]]:
+        """The fields of rules, by rule name."""
+        return self.__pydantic_extra__
+
+
 class Account(_Section):
     """What holds for one account only."""
 
@@ -191,7 +222,8 @@ class Settings(BaseSettings):
     limits: Limits = Field(Limits(), description="Sizes.")
     store: StoreSection = Field(StoreSection(), description="Durability.")
     redact: Redact = Field(Redact(), description="Secrets.")
-    rules: dict[str, dict[str, Any]] = Field({}, description="Fields of rules, by rule name.")
+    orders: Orders = Field(Orders(), description="Reading.")
+    rules: Rules = Field(Rules(), description="Rule files, and fields of rules by rule name.")
     accounts: dict[AccountId, Account] = Field({}, description="Overrides, by account id.")
 
     @classmethod

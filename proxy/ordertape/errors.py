@@ -7,6 +7,7 @@ below are the gateway's (always digits: clients parse them).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from ordertape.model import State, Violation
@@ -205,3 +206,19 @@ class AnswerTimeoutError(InDoubtError):
 
 class StartUpError(Exception):
     """The gateway cannot start, or a command cannot run; the sentence says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one setting: its dotted key, and the sentence that names it."""
+
+    key: str
+    sentence: str
+
+
+class ConfigurationError(StartUpError):
+    """The configuration is wrong in one place or more."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__(" ".join(problem.sentence for problem in problems))
+        self.problems = problems

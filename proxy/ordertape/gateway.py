@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import ParamSpec, TypeVar
 
 import structlog
 
 from ordertape import admission, answers, hops, transcript
+from ordertape.admission import Policy
 from ordertape.errors import (
     AnswerTimeoutError,
     GatewayError,
@@ -46,11 +48,20 @@ from ordertape.model import (
 from ordertape.order import Order
 from ordertape.redaction import Redaction
 from ordertape.route import Route, classify
-from ordertape.rule import RuleSet
 from ordertape.store import Store
 from ordertape.upstream import Upstream
 
 _log = structlog.get_logger("ordertape.exchange")
+
+
+_Arguments = ParamSpec("_Arguments")
+_Result = TypeVar("_Result")
+
+_LARGE = 32 << 10
+"""Bytes of a body from which on reading it would hold up everyone else (1 MiB: over 0.1 s)."""
+
+_PATIENCE = 30.0
+"""Seconds that a large order waits for others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +72,6 @@ class Limits:
     of its answer. `record` is how much of a body on other paths is kept.
     """
 
-    order: int = 1 << 20
     order_answer: int = 8 << 20
     order_total: float = 120.0
     record: int = 1 << 20
@@ -84,6 +94,7 @@ class _Passage:
 
     request: Request
     route: Route
+    policy: Policy
     exchange: Exchange
     forward: Request
     order: Order | None = None
@@ -101,14 +112,16 @@ class Gateway:
         *,
         upstream: Upstream,
         store: Store,
-        rules: RuleSet,
+        policy: Policy,
         redaction: Redaction,
         limits: Limits,
         via: str,
     ) -> None:
+        self.policy = policy
+        """How orders are read and judged; another one holds for requests that come after."""
         self._upstream = upstream
         self._store = store
-        self._rules = rules
+        self._large = asyncio.Semaphore()
         self._redaction = redaction
         self._limits = limits
         self._via = via.lower().encode()
@@ -121,7 +134,7 @@ class Gateway:
         """Take one request through the pipeline; every error comes back as an answer."""
         passage = self._begin(request)
         try:
-            self._admit(passage)
+            await self._admit(passage)
             if request.method not in SAFE_METHODS:
                 passage.handle = await self._store.open(passage.exchange)
         except RefusedError as error:
@@ -155,10 +168,10 @@ class Gateway:
             peer=request.peer,
             received=received,
             account=route.account,
-            rules_version=self._rules.version,
+            rules_version=self.policy.rules.version,
         )
         forward = replace(request, headers=hops.end_to_end(request.headers))
-        passage = _Passage(request, route, exchange, forward)
+        passage = _Passage(request, route, self.policy, exchange, forward)
         if body.rest is not None:
             passage.sent = Tally(len(body.held))
             passage.sent.add(body.held)
@@ -167,7 +180,7 @@ class Gateway:
             )
         return passage
 
-    def _admit(self, passage: _Passage) -> None:
+    async def _admit(self, passage: _Passage) -> None:
         """Decide what is sent and gather what the intent holds. Errors: RefusedError."""
         if passage.route.error is not None:
             raise passage.route.error
@@ -177,7 +190,7 @@ class Gateway:
                 "point the upstream at the service, not at the gateway."
             )
         if passage.route.kind is Kind.ORDER:
-            self._admit_order(passage)
+            await self._admit_order(passage)
         pause = self._store.paused(passage.route.account)
         if pause is not None and passage.route.kind is not Kind.OTHER:
             raise UnavailableError(
@@ -186,14 +199,19 @@ class Gateway:
         forward = passage.forward
         if forward.body.rest is not None:
             return  # a body that is still coming cannot be recognised again
-        key = admission.match_key(forward, passage.order, self._redaction)
+        key = await self._worked_out(
+            passage, admission.match_key, forward, passage.order, self._redaction
+        )
         passage.forward = replace(forward, match_key=key)
         passage.exchange = replace(passage.exchange, match_key=key)
 
-    def _admit_order(self, passage: _Passage) -> None:
-        order = admission.read(passage.request, self._limits.order)
+    async def _admit_order(self, passage: _Passage) -> None:
+        policy, account = passage.policy, passage.route.account
+        order = await self._worked_out(passage, admission.read, passage.request, policy)
         passage.order = order
-        judged = admission.judge(order, passage.forward, self._rules, passage.route.account)
+        judged = await self._worked_out(
+            passage, admission.judge, order, passage.forward, policy, account
+        )
         passage.forward = judged.forward
         passage.exchange = replace(
             passage.exchange,
@@ -208,6 +226,31 @@ class Gateway:
         if enforced:
             raise ViolatedError(enforced)
         passage.exchange = replace(passage.exchange, cost=order.cost)
+
+    async def _worked_out(
+        self,
+        passage: _Passage,
+        work: Callable[_Arguments, _Result],
+        *arguments: _Arguments.args,
+        **named: _Arguments.kwargs,
+    ) -> _Result:
+        """What this function returns; for a large order it runs beside the loop, one at a time.
+
+        Errors: those of `work`; UnavailableError where too many are waiting.
+        """
+        if not _is_large(passage.request):
+            return work(*arguments, **named)
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._large.acquire()
+        except TimeoutError as error:
+            raise UnavailableError(
+                "Too many large orders are being read; nothing was sent, try again later."
+            ) from error
+        try:
+            return await asyncio.to_thread(work, *arguments, **named)
+        finally:
+            self._large.release()
 
     def _sent(self, passage: _Passage) -> Message:
         """What leaves in place of what came, but for Host: that is the upstream's own matter."""
@@ -402,6 +445,12 @@ class Gateway:
             duration_ms=round((outcome.at - exchange.received_at) / 1000, 1),
             **({} if outcome.reason is None else {"reason": outcome.reason}),
         )
+
+
+def _is_large(request: Request) -> bool:
+    """What is compressed may become so."""
+    packed = request.headers.get(b"content-encoding") is not None
+    return packed or len(request.body.held) > _LARGE
 
 
 def _failed() -> GatewayFailedError:

@@ -19,10 +19,16 @@ __all__ = [
 ]
 
 
-def read_order(body: bytes, content_type: bytes | None) -> Order:
+def read_order(body: bytes, content_type: bytes | None, fallback: str | None = None) -> Order:
     """Read an order, or refuse it in a sentence that names line and element.
 
+    `fallback` is the charset for bytes that are not in the one that they claim: such an order
+    counts as edited, so that what leaves is what was judged. None refuses them.
     Errors: TooLargeError, UnsupportedTypeError (charset), MalformedError, ForbiddenXmlError,
-    AmbiguousElementError. Source: xml-threats.md.
+    AmbiguousElementError. Source: xml-threats.md; clients-and-orders.md, java-bandwidth-iris.
     """
-    return Order(read_root(body, content_type))
+    root, claimed = read_root(body, content_type, fallback)
+    order = Order(root)
+    if fallback is not None and claimed is not None:
+        order.note_charset(claimed, fallback)
+    return order

@@ -66,17 +66,21 @@ def media_type_ok(content_type: bytes | None, body: bytes) -> bool:
     return media_type in {b"", b"application/xml", b"text/xml"} or media_type.endswith(b"+xml")
 
 
-def read_root(body: bytes, content_type: bytes | None) -> etree._Element:
-    """The root of an order. Errors: as `read_order`."""
-    root, text = _parsed(body, content_type)
+def read_root(
+    body: bytes, content_type: bytes | None, fallback: str | None
+) -> tuple[etree._Element, str | None]:
+    """The root of an order, and the charset that it claimed where only `fallback` could read it.
+
+    Errors: as `read_order`.
+    """
+    root, text, claimed = _parsed(body, content_type, fallback)
     _check_root(root)
     if "<?" in text:
         _check_instructions(root)
     if "=" in text:
         _check_attributes(root)
-    _check_mixed(root)
     _check_children(root, 1)
-    return root
+    return root, claimed
 
 
 def read_tree(body: bytes, content_type: bytes | None) -> etree._Element:
@@ -84,14 +88,16 @@ def read_tree(body: bytes, content_type: bytes | None) -> etree._Element:
 
     Errors: as `read_order`.
     """
-    return _parsed(body, content_type)[0]
+    return _parsed(body, content_type, None)[0]
 
 
-def _parsed(body: bytes, content_type: bytes | None) -> tuple[etree._Element, str]:
-    """The root, and the text that it was read from."""
+def _parsed(
+    body: bytes, content_type: bytes | None, fallback: str | None
+) -> tuple[etree._Element, str, str | None]:
+    """The root, the text that it was read from, and the charset that it claimed but was not in."""
     if len(body) > _MAX_BYTES:
         raise TooLargeError(f"The body passes {_MAX_BYTES} bytes; send a smaller order.")
-    text, plain = _decoded(body, content_type)
+    text, plain, claimed = _decoded(body, content_type, fallback)
     _check_text(text)
     parser = etree.XMLParser(
         encoding="utf-8",
@@ -113,20 +119,24 @@ def _parsed(body: bytes, content_type: bytes | None) -> tuple[etree._Element, st
         raise MalformedError(f"The body is not well-formed XML ({problem}); correct it.") from error
     if "<!" in text and root.getroottree().docinfo.internalDTD is not None:
         raise ForbiddenXmlError(_NO_DTD)
-    return root, text
+    return root, text, claimed
 
 
 # Before any parser sees it.
 
 
-def _decoded(body: bytes, content_type: bytes | None) -> tuple[str, bytes]:
+def _decoded(
+    body: bytes, content_type: bytes | None, fallback: str | None
+) -> tuple[str, bytes, str | None]:
     """The text and its UTF-8 bytes, blanks where the declaration was: places stay true.
 
-    Mark, charset parameter and declaration have to agree (RFC 7303 section 3 ranks them).
+    Mark, charset parameter and declaration have to agree (RFC 7303 section 3 ranks them). Third is
+    the charset that was claimed if the bytes were not of it, and `fallback` read them instead.
     """
     if body.startswith(_UTF_16) or b"\0" in body[:4]:
         raise UnsupportedTypeError("The body is UTF-16 or UTF-32; send the order as UTF-8.")
-    named = {"utf-8": "the byte order mark"} if body.startswith(codecs.BOM_UTF8) else {}
+    marked = body.startswith(codecs.BOM_UTF8)
+    named = {"utf-8": "the byte order mark"} if marked else {}
     for value in _CHARSET.findall(content_type or b""):
         named.setdefault(value.decode("latin-1").lower(), "Content-Type")
     body = body.removeprefix(codecs.BOM_UTF8)
@@ -135,17 +145,21 @@ def _decoded(body: bytes, content_type: bytes | None) -> tuple[str, bytes]:
         named.setdefault(encoding, "the XML declaration")
     charset = _agreed(named)
     body = body[:length].translate(_BLANKED) + body[length:]
+    claimed = None
     try:
         text = body.decode(charset)
     except UnicodeDecodeError as error:
-        line = body.count(b"\n", 0, error.start) + 1
-        raise MalformedError(
-            f"The byte 0x{body[error.start]:02X} in line {line} is not {charset}; "
-            "encode the order as it says it is."
-        ) from error
+        if fallback is None or marked:
+            line = body.count(b"\n", 0, error.start) + 1
+            raise MalformedError(
+                f"The byte 0x{body[error.start]:02X} in line {line} is not {charset}; "
+                "encode the order as it says it is."
+            ) from error
+        claimed, charset = charset, fallback
+        text = body.decode(charset)
     if text.startswith("\ufeff"):
         raise MalformedError("The body begins with two byte order marks; send one or none.")
-    return text, text.encode() if charset == "iso-8859-1" else body
+    return text, text.encode() if charset == "iso-8859-1" else body, claimed
 
 
 def _declared(body: bytes) -> tuple[int, str | None]:
@@ -236,8 +250,10 @@ def _check_children(parent: etree._Element, depth: int) -> None:
         raise ForbiddenXmlError(
             f"<{shown(parent.tag)}> in {line_of(parent)} nests over {_MAX_DEPTH} deep; flatten it."
         )
+    _check_between(parent, parent.text)
     met = {"Order"}
     for child in parent:
+        _check_between(parent, child.tail)
         tag = child.tag
         if not isinstance(tag, str):
             continue  # a comment: instructions and entities have been refused
@@ -255,7 +271,6 @@ def _check_children(parent: etree._Element, depth: int) -> None:
                 raise ForbiddenXmlError(
                     f"<{tag}> in {line_of(child)} holds an element or a comment; send a value only."
                 )
-            _check_mixed(child)
             _check_children(child, depth + 1)
         elif len(child.text or "") > _MAX_VALUE:
             raise ForbiddenXmlError(
@@ -264,10 +279,9 @@ def _check_children(parent: etree._Element, depth: int) -> None:
             )
 
 
-def _check_mixed(parent: etree._Element) -> None:
+def _check_between(parent: etree._Element, text: str | None) -> None:
     """Text outside the elements that should hold it: what it means depends on the reader."""
-    texts = [parent.text, *(child.tail for child in parent)]
-    if any(text is not None and text.strip(XML_BLANKS) for text in texts):
+    if text is not None and text.strip(XML_BLANKS):
         raise ForbiddenXmlError(
             f"<{shown(parent.tag)}> in {line_of(parent)} holds text outside its elements; "
             "send elements or a value, not both."

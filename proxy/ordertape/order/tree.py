@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from lxml import etree
 
@@ -18,6 +19,17 @@ DEFAULT_QUANTITY = 5000
 """What a search without a Quantity costs, in telephone numbers (orders-api.md, Quantity)."""
 
 _NUMBER = re.compile(r"[0-9]{1,7}")
+_ORDER_TYPES = frozenset(ORDER_TYPES)
+
+
+@dataclass(frozen=True, slots=True)
+class _Noted:
+    """An edit; its path is told when it is asked for, because later edits may still move it."""
+
+    rule: str
+    at: etree._Element | str
+    before: str | None
+    after: str | None
 
 
 class Order:
@@ -29,22 +41,19 @@ class Order:
     def __init__(self, root: etree._Element) -> None:
         self.root = root
         self.rule = ""
-        self._edits: list[Edit] = []
+        self._noted: list[_Noted] = []
+        self._known: _Known | None = None
         self._numbered: dict[tuple[etree._Element, str], dict[etree._Element, int]] = {}
 
     def __repr__(self) -> str:
-        return f"<Order {self.order_type}, {len(self._edits)} edits>"
+        return f"<Order {self.order_type}, {len(self._noted)} edits>"
 
     # What it says.
 
     @property
-    def types(self) -> tuple[etree._Element, ...]:
+    def types(self) -> Sequence[etree._Element]:
         """The order-type elements, in document order; a valid order has one."""
-        return tuple(
-            child
-            for child in self.root.iterchildren(etree.Element)
-            if specified(str(child.tag)) in ORDER_TYPES
-        )
+        return self._index().types
 
     @property
     def order_type(self) -> str | None:
@@ -64,7 +73,7 @@ class Order:
     @property
     def quantity(self) -> int | None:
         """The Quantity as stated; None where it is absent, unreadable or not alone."""
-        stated = [self.text(element).strip(XML_BLANKS) for element in self.elements("Quantity")]
+        stated = [self.value(element) for element in self.elements("Quantity")]
         return int(stated[0]) if len(stated) == 1 and _NUMBER.fullmatch(stated[0]) else None
 
     @property
@@ -85,6 +94,14 @@ class Order:
                 )
         return sum(self._cost(element) for element in types) if types else DEFAULT_QUANTITY
 
+    def fields(self, name: str) -> Sequence[etree._Element]:
+        """The elements of this specified name where the specification has its elements.
+
+        That is, whatever their spelling, the children of `Order` and of the order type; what lies
+        deeper, in elements that are not the specification's, is nobody's business.
+        """
+        return self._index().fields.get(name, ())
+
     def elements(self, name: str) -> Iterator[etree._Element]:
         """Every element of this specified name, whatever its spelling, in document order."""
         return self.root.iter(*spellings(name))
@@ -100,6 +117,10 @@ class Order:
     def text(self, element: etree._Element) -> str:
         """The element's value, blanks and all; "" for an empty one."""
         return element.text or ""
+
+    def value(self, element: etree._Element) -> str:
+        """The element's value without the XML blanks around it; "" for an empty one."""
+        return (element.text or "").strip(XML_BLANKS)
 
     def xpath(self, element: etree._Element) -> str:
         """The element's path, `/Order/A/B[2]`.
@@ -130,13 +151,26 @@ class Order:
 
     @property
     def edits(self) -> tuple[Edit, ...]:
-        """Every change so far, in the order made."""
-        return tuple(self._edits)
+        """Every change so far, in the order made; paths are those of the order as it is now."""
+        return tuple(
+            Edit(
+                noted.rule,
+                noted.at if isinstance(noted.at, str) else self.xpath(noted.at),
+                noted.before,
+                noted.after,
+            )
+            for noted in self._noted
+        )
 
     @property
     def changed(self) -> bool:
         """Whether any rule changed anything; if not, the bytes as received are what is sent."""
-        return bool(self._edits)
+        return bool(self._noted)
+
+    @property
+    def edited(self) -> int:
+        """How many changes were made so far."""
+        return len(self._noted)
 
     def set_text(self, element: etree._Element, value: str) -> None:
         """Give a leaf another value and note it; an equal value is no edit.
@@ -149,7 +183,7 @@ class Order:
         if len(element):
             raise ValueError(f"{self.xpath(element)} has children; only a leaf has a value.")
         element.text = value or None
-        self._edits.append(Edit(self.rule, self.xpath(element), before, value))
+        self._note(element, before, value)
 
     def add(self, parent: etree._Element, name: str, value: str) -> etree._Element:
         """Append a child, indented as its siblings are, and note it.
@@ -163,21 +197,99 @@ class Order:
             added.tail = last.tail
             last.tail = parent[-2].tail if len(parent) > 1 else parent.text
         parent.append(added)
-        self._numbered.pop((parent, name), None)
-        self._edits.append(Edit(self.rule, self.xpath(added), None, value))
+        self._moved(parent, name)
+        self._note(added, None, value)
         return added
 
-    def violation(self, element: etree._Element, code: str, message: str) -> Violation:
-        """A violation at this element, by the rule that is being applied."""
-        return Violation(self.rule, code, self.xpath(element), element.sourceline or 0, message)
+    def rename(self, element: etree._Element, name: str) -> None:
+        """Give an element another name and note both, as tags; an equal name is no edit.
+
+        Errors: ValueError for a name that XML cannot hold.
+        """
+        before = str(element.tag)
+        if name == before:
+            return
+        element.tag = name
+        self._moved(element.getparent(), before, name)
+        self._note(element, f"<{before}>", f"<{name}>")
+
+    def remove(self, element: etree._Element) -> None:
+        """Take an element out, with what it holds and its indentation, and note it.
+
+        Errors: ValueError for the root.
+        """
+        parent = element.getparent()
+        if parent is None:
+            raise ValueError("The root cannot be removed.")
+        held = etree.tostring(element, encoding="unicode", with_tail=False)
+        self._note(self.xpath(element), held if len(element) else self.text(element), None)
+        previous = element.getprevious()
+        if element.getnext() is None:
+            if previous is None:
+                parent.text = None
+            else:
+                previous.tail = element.tail
+        parent.remove(element)
+        self._moved(parent, str(element.tag))
+
+    def note_charset(self, claimed: str, read_as: str) -> None:
+        """Note that the bytes were not of the charset that they claim: they leave as UTF-8."""
+        self._noted.append(_Noted("fallback-charset", self.root, claimed, read_as))
+
+    def violation(
+        self, element: etree._Element, code: str, message: str, severity: str = "enforce"
+    ) -> Violation:
+        """A violation at this element, by the rule that is being applied.
+
+        What is absent is missed at the element that should hold it.
+        """
+        line = element.sourceline or 0
+        return Violation(self.rule, code, self.xpath(element), line, message, severity)
+
+    def malformed(
+        self, name: str, pattern: re.Pattern[str], code: str, allowed: str
+    ) -> Sequence[Violation]:
+        """A violation for each of the `fields` whose value `pattern` does not match as a whole.
+
+        `allowed` says what to send, in words: "three digits".
+        """
+        return [
+            self.violation(element, code, self.unlike(element, allowed))
+            for element in self.fields(name)
+            if pattern.fullmatch(self.value(element)) is None
+        ]
+
+    def unlike(self, element: etree._Element, allowed: str) -> str:
+        """The sentence for a value that is not what is allowed: element, what came, what to send.
+
+        "AreaCode is '117'; send three digits, the first from 2 to 9."
+        """
+        value = self.value(element)
+        came = repr(shown(value)) if value else "empty"
+        return f"{element.tag!s} is {came}; send {allowed}."
 
     def serialize(self) -> bytes:
         """The order as UTF-8 with a declaration; comments and unknown elements are kept."""
         return etree.tostring(self.root.getroottree(), encoding="UTF-8", xml_declaration=True)
 
+    def _index(self) -> _Known:
+        if self._known is None:
+            self._known = _known(self.root)
+        return self._known
+
+    def _note(self, at: etree._Element | str, before: str | None, after: str | None) -> None:
+        self._noted.append(_Noted(self.rule, at, before, after))
+
+    def _moved(self, parent: etree._Element | None, *names: str) -> None:
+        """Forget what was remembered of children of these names."""
+        self._known = None
+        if parent is not None:
+            for name in names:
+                self._numbered.pop((parent, name), None)
+
     def _value(self, name: str) -> str | None:
         element = self.child(self.root, name)
-        return None if element is None else self.text(element).strip(XML_BLANKS) or None
+        return None if element is None else self.value(element) or None
 
     def _cost(self, order_type: etree._Element) -> int:
         stated = order_type.findall("Quantity")
@@ -193,20 +305,38 @@ class Order:
         return max(numbers + named)
 
     def _distinct(self, order_type: etree._Element, name: str) -> int:
-        values = {self.text(element).strip(XML_BLANKS) for element in order_type.iter(name)}
-        return len(values - {""})
+        return len({self.value(element) for element in order_type.iter(name)} - {""})
 
     def _number(self, quantity: etree._Element) -> int:
-        value = self.text(quantity).strip(XML_BLANKS)
+        value = self.value(quantity)
         if _NUMBER.fullmatch(value) is not None:
             return int(value)
-        message = (
-            f"Quantity in {line_of(quantity)} is {shown(value) or 'empty'}, not a number of one to "
-            "seven digits; send how many telephone numbers to order."
-        )
+        message = self.unlike(quantity, "how many telephone numbers to order, one to seven digits")
         raise ViolatedError(
             (Violation("cost", "5009", self.xpath(quantity), quantity.sourceline or 0, message),)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """The children of the root and of its order types, by specified name."""
+
+    fields: Mapping[str, Sequence[etree._Element]]
+    types: Sequence[etree._Element]
+
+
+def _known(root: etree._Element) -> _Known:
+    fields: dict[str, list[etree._Element]] = {}
+    types: list[etree._Element] = []
+    for child in root.iterchildren(etree.Element):
+        name = specified(str(child.tag))
+        fields.setdefault(name, []).append(child)
+        if name in _ORDER_TYPES:
+            types.append(child)
+    for order_type in types:
+        for child in order_type.iterchildren(etree.Element):
+            fields.setdefault(specified(str(child.tag)), []).append(child)
+    return _Known(fields, types)
 
 
 def line_of(node: etree._Element) -> str:

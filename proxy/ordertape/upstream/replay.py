@@ -14,11 +14,11 @@ from email.utils import formatdate
 from pathlib import Path
 
 from ordertape import admission, canonical
+from ordertape.admission import Policy
 from ordertape.errors import NoRecordingError, RefusedError, StartUpError, UnknownPathError
 from ordertape.model import SAFE_METHODS, Body, Headers, Kind, Message, Origin, Request, Response
 from ordertape.order import Order
 from ordertape.redaction import Redaction
-from ordertape.rule import RuleSet
 from ordertape.store.connection import sqlite3
 from ordertape.store.reading import Reader, Recorded
 
@@ -36,7 +36,6 @@ RETURNING source, seq, upstream
 """
 _LAST = "SELECT source, seq, upstream FROM recording WHERE key = ? ORDER BY turn DESC LIMIT 1"
 
-_ORDER_LIMIT = 1 << 20
 _DIGEST = re.compile(r"ordertape:[0-9a-f]{8}:[0-9a-f]{16}")  # what redaction leaves of a secret
 
 
@@ -51,7 +50,7 @@ class Replay:
     url = ""
 
     def __init__(
-        self, sources: Sequence[Path], *, rules: RuleSet, redaction: Redaction, index: Path
+        self, sources: Sequence[Path], *, policy: Policy, redaction: Redaction, index: Path
     ) -> None:
         """Open the stores and index them into `index`, a new file. Errors: StartUpError."""
         self.misses: Counter[str] = Counter()
@@ -62,7 +61,7 @@ class Replay:
             self._index.executescript(f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; {_INDEX}")
             self._index.execute("BEGIN")
             for number, reader in enumerate(self._readers):
-                self._take_in(number, _recordings(reader, rules, redaction))
+                self._take_in(number, _recordings(reader, policy, redaction))
             self._index.execute("CREATE INDEX turn ON recording(key, used, turn)")
             self._index.execute("COMMIT")
             [self.count] = self._index.execute("SELECT count(*) FROM recording").fetchone()
@@ -149,7 +148,7 @@ def _reader(source: Path) -> Reader:
 
 
 def _recordings(
-    reader: Reader, rules: RuleSet, redaction: Redaction
+    reader: Reader, policy: Policy, redaction: Redaction
 ) -> Iterator[tuple[Recorded, str]]:
     """Each completed exchange with its key by the rules in force.
 
@@ -161,23 +160,23 @@ def _recordings(
         if (
             stored
             and canonical.is_current(stored)
-            and recorded.rules_version == rules.version
+            and recorded.rules_version == policy.rules.version
             and _DIGEST.sub("redacted", target) == redaction.constant_target(target)
         ):
             yield recorded, stored
         elif (received := reader.message(recorded.seq, "received")) is not None and (
             not received.truncated
         ):
-            yield recorded, _key(recorded, received, rules, redaction)
+            yield recorded, _key(recorded, received, policy, redaction)
 
 
-def _key(recorded: Recorded, received: Message, rules: RuleSet, redaction: Redaction) -> str:
+def _key(recorded: Recorded, received: Message, policy: Policy, redaction: Redaction) -> str:
     request = Request(recorded.method, recorded.target, received.headers, Body(received.body))
     order: Order | None = None
     if recorded.kind is Kind.ORDER:
         try:
-            order = admission.read(request, _ORDER_LIMIT)
-            rules.apply(order, recorded.account)
+            order = admission.read(request, policy)
+            policy.rules.apply(order, recorded.account)
         except RefusedError:
             order = None  # the rules in force refuse it: it will never be asked for
     return admission.match_key(request, order, redaction)

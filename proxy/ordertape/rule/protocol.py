@@ -1,0 +1,64 @@
+"""What a rule is."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from ordertape.model import Violation
+from ordertape.order import Order
+
+Severity = Literal["enforce", "warn", "off"]
+"""enforce: violations refuse the order. warn: they are recorded; the rule normalises all the same.
+off: the rule neither normalises nor validates."""
+
+SEVERITIES: tuple[Severity, ...] = typing.get_args(Severity)
+
+
+class Normalizes(Protocol):
+    """A rule that changes orders."""
+
+    def normalize(self, order: Order) -> None:
+        """Edit the order through its own methods; what needs nothing is left alone.
+
+        Doing it twice must be the same as doing it once.
+        """
+
+
+class Validates(Protocol):
+    """A rule that finds fault with orders, after every rule has normalised."""
+
+    def validate(self, order: Order) -> Iterable[Violation]:
+        """Every violation, best made with `order.violation`; the order is not changed."""
+
+
+Rule: TypeAlias = Normalizes | Validates
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A rule as it was found: its class, and the package and version that brought it.
+
+    Of a rule file these are its path and the beginning of its SHA-256.
+    """
+
+    name: str
+    rule: type[Rule]
+    package: str
+    package_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """A rule with its configuration, ready to be applied."""
+
+    registered: Registered
+    rule: Rule
+    severity: Severity
+
+    @property
+    def name(self) -> str:
+        """The rule's name."""
+        return self.registered.name
