@@ -1,11 +1,8 @@
-"""Orders as clients send them, and a generator of orders of every type."""
+"""Orders as clients send them."""
 
 from collections.abc import Mapping
 
-from hypothesis import strategies as st
 from lxml import etree
-
-from ordertape.order import ORDER_TYPES
 
 CLIENTS: Mapping[str, bytes] = {
     "python": (
@@ -60,43 +57,6 @@ CLIENTS: Mapping[str, bytes] = {
     ),
 }
 """Each of clients-and-orders.md's table; every one is for two numbers and site 743."""
-
-_CRITERIA = {
-    "AreaCodeSearchAndOrderType": ("AreaCode",),
-    "RateCenterSearchAndOrderType": ("RateCenter", "State"),
-    "NPANXXSearchAndOrderType": ("NpaNxx", "EnableLCA"),
-    "NPANXXXSearchAndOrderType": ("NpaNxxX",),
-    "TollFreeVanitySearchAndOrderType": ("TollFreeVanity",),
-    "TollFreeWildCharSearchAndOrderType": ("TollFreeWildCardPattern",),
-    "StateSearchAndOrderType": ("State",),
-    "CitySearchAndOrderType": ("City", "State"),
-    "ZIPSearchAndOrderType": ("Zip",),
-    "LATASearchAndOrderType": ("Lata",),
-    "CombinedSearchAndOrderType": ("AreaCode", "LocalVanity", "EndsIn"),
-}
-
-values = st.text(
-    st.characters(min_codepoint=0x20, max_codepoint=0x2FFF, exclude_characters="\x7f"), max_size=8
-) | st.sampled_from(["", " 743 ", "\n1\t", "true", "\xa07\xa0", "<&>"])
-
-
-@st.composite
-def orders(draw: st.DrawFn) -> etree._Element:
-    """An order of any type, compact, its values anything that XML can hold."""
-    root = etree.Element("Order")
-    for name in draw(st.sets(st.sampled_from(["SiteId", "Name", "PartialAllowed", "Unknown"]))):
-        etree.SubElement(root, name).text = draw(values)
-    name = draw(st.sampled_from(ORDER_TYPES))
-    order_type = etree.SubElement(root, name)
-    if name == "ExistingTelephoneNumberOrderType":
-        numbers = etree.SubElement(order_type, "TelephoneNumberList")
-        for number in draw(st.lists(values, max_size=3)):
-            etree.SubElement(numbers, "TelephoneNumber").text = number
-    else:
-        for criterion in _CRITERIA[name]:
-            etree.SubElement(order_type, criterion).text = draw(values)
-        etree.SubElement(order_type, "Quantity").text = draw(st.sampled_from(["1", " 20\n", "007"]))
-    return root
 
 
 def indented(root: etree._Element, space: str) -> bytes:

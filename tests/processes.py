@@ -1,5 +1,6 @@
 """Real ordertape processes for tests: started, waited for, and always ended."""
 
+import json
 import os
 import re
 import signal
@@ -10,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 ORDERTAPE = str(Path(sys.executable).parent / "ordertape")
 _URLS = re.compile(r"https?://\S+:\d+")
@@ -33,6 +34,17 @@ class Running:
             )
         assert found, f"{pattern} was not printed: {self.output}"
         return found
+
+    def logged(self, event: str, count: int = 1, within: float = 30) -> dict[str, Any]:
+        """The `count`-th line of this event in its log, waited for."""
+
+        def found() -> list[dict[str, Any]]:
+            lines = [json.loads(line) for line in self.errors if line.startswith("{")]
+            return [line for line in lines if line["event"] == event]
+
+        with self._more:
+            assert self._more.wait_for(lambda: len(found()) >= count, timeout=within), self.errors
+            return found()[count - 1]
 
     def collect(self, stream: IO[str], lines: list[str]) -> None:
         """Take in lines until the stream ends; for a thread."""

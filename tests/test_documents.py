@@ -13,7 +13,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -21,12 +20,13 @@ from pydantic import BaseModel
 
 from ordertape import errors
 from ordertape.config import Settings
+from ordertape.rule import discover
 from ordertape.testing import refused_port
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 _FENCE = re.compile(
-    r"^```(console|console server|toml|python)(?: file=(\S+))?\n(.*?)^```$",
+    r"^```(console|console server|toml|python|xml)(?: file=(\S+))?\n(.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 _VARYING = [
@@ -113,7 +113,7 @@ def test_every_command_of_a_document_prints_what_is_shown(document: Path, tmp_pa
     servers: list[subprocess.Popen[str]] = []
     try:
         for block in blocks(document):
-            if block.kind in {"toml", "python"}:
+            if block.kind in {"toml", "python", "xml"}:
                 if block.file is not None:
                     (tmp_path / block.file).write_text(placed(block.text), encoding="utf-8")
                 continue
@@ -199,9 +199,13 @@ def test_the_reference_lists_every_setting_with_its_default() -> None:
     assert rows == list(settings(Settings))
 
 
-def test_the_readme_names_every_built_in_rule() -> None:
-    shown = re.findall(r"^\| `([a-z-]+)` \|", (ROOT / "README.md").read_text("utf-8"), re.MULTILINE)
-    assert set(shown) == {entry.name for entry in entry_points(group="ordertape.rules")}
+def test_the_readme_says_of_every_built_in_rule_what_it_says_of_itself() -> None:
+    text = (ROOT / "README.md").read_text("utf-8")
+    live = [
+        (name, str(inspect.getdoc(found.rule)).splitlines()[0])
+        for name, found in sorted(discover().items())
+    ]
+    assert re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", text, re.MULTILINE) == live
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -14,7 +14,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("order", "canonical", "answers", "route", "hops", "coding"),
     ("rule", "matching", "redaction", "quota"),
     ("admission", "transcript", "store", "cassette"),
-    ("upstream",),
+    ("upstream", "recheck"),
     ("gateway", "direct"),
     ("config", "logs"),
     ("build",),

@@ -21,8 +21,10 @@ rules = entry_points(group="ordertape.rules")
 print(json.dumps({rule.name: rule.load().__module__ for rule in rules}))
 """
 RULES = {
-    "order-defaults": "ordertape_rules.order_defaults",
-    "trim-whitespace": "ordertape_rules.trim_whitespace",
+    name: place.partition(":")[0]
+    for name, place in tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"][
+        "entry-points"
+    ]["ordertape.rules"].items()
 }
 
 

@@ -1,6 +1,5 @@
 """Rules found, configured and applied."""
 
-import dataclasses
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,10 +9,8 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from hypothesis import given
-from lxml import etree
 
-from order_shapes import CLIENTS, orders
+from order_shapes import CLIENTS
 from ordertape.errors import BadPathError, RuleFailedError, StartUpError
 from ordertape.model import Edit, Violation
 from ordertape.order import Order, read_order
@@ -403,16 +400,6 @@ def test_the_version_changes_with_anything_that_may_change_a_verdict() -> None:
     assert len(set(versions)) == len(sets)
     assert built({"a": {"only": ["d", "c"]}}, a=Upper).version == versions[5]
     assert all(len(version) == 12 for version in versions)
-
-
-@given(orders())
-def test_the_built_in_rules_are_done_once_and_never_raise(root: etree._Element) -> None:
-    rules = build_rules({}, {})
-    order = read_order(etree.tostring(root), None)
-    verdict = rules.apply(order, None)
-    assert verdict.edits == order.edits
-    again = read_order(order.serialize(), None)
-    assert rules.apply(again, None) == dataclasses.replace(verdict, edits=())
 
 
 def test_an_order_that_needs_nothing_is_not_changed() -> None:

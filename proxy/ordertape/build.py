@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -10,14 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from ordertape.admission import Policy
-from ordertape.config import Settings
+from ordertape.config import Settings, rows
 from ordertape.direct import Direct
-from ordertape.errors import StartUpError
+from ordertape.errors import ConfigurationError, Problem, StartUpError
 from ordertape.gateway import Gateway, Limits
 from ordertape.model import Origin
 from ordertape.redaction import Redaction
-from ordertape.rule import RuleSet, build_rules, discover
+from ordertape.rule import Fields, RuleSet, build_rules, discover, find
 from ordertape.store import Pause, control
 from ordertape.store.key import load_key
 from ordertape.store.sqlite import SqliteStore, StoreSettings
@@ -26,6 +29,11 @@ from ordertape.upstream import Upstream
 from ordertape.upstream.live import Live, LiveSettings, tls_context
 from ordertape.upstream.replay import Replay
 from ordertape.upstream.sandbox import Sandbox
+
+_RELOADED = ("rules", "accounts", "orders")
+"""The tables of the configuration that SIGHUP has read anew."""
+
+_log = structlog.get_logger("ordertape.build")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +95,84 @@ def standing_alone(settings: Settings) -> Direct:
 
 
 def rule_set(settings: Settings) -> RuleSet:
-    """The rules in force, with every account's overrides. Errors: StartUpError."""
-    overrides = {name: account.rules for name, account in settings.accounts.items()}
-    found = discover(files=settings.rules.files)
-    return build_rules(settings.rules.fields, overrides, found)
+    """The rules in force, with every account's overrides.
+
+    Errors: ConfigurationError, its problems with file and line.
+    """
+    try:
+        return build_rules(
+            settings.rules.fields, _overrides(settings), discover(files=settings.rules.files)
+        )
+    except ConfigurationError as error:
+        raise ConfigurationError(settings.sources.located(error.problems)) from error
+
+
+def rule_problems(settings: Settings, *, complete: bool) -> tuple[Problem, ...]:
+    """Everything that is wrong with the rules, with file and line.
+
+    `complete` is whether these settings are all that was written. Where they are not, or a rule
+    cannot be had, one that is not there is no problem of its own.
+    """
+    rules, problems = find(files=settings.rules.files)
+
+    def known(fields: Mapping[str, Fields]) -> Mapping[str, Fields]:
+        if complete and not problems:
+            return fields
+        return {name: fields[name] for name in fields if name in rules}
+
+    overrides = {name: known(fields) for name, fields in _overrides(settings).items()}
+    try:
+        build_rules(known(settings.rules.fields), overrides, rules)
+    except ConfigurationError as error:
+        problems += error.problems
+    return settings.sources.located(problems)
 
 
 def admission_policy(settings: Settings) -> Policy:
-    """How orders are read and judged. Errors: StartUpError."""
+    """How orders are read and judged. Errors: ConfigurationError, as `rule_set`."""
     return Policy(rule_set(settings), settings.limits.order, settings.orders.fallback_charset)
+
+
+async def reload(gateway: Gateway, started: Settings, again: Callable[[], Settings]) -> None:
+    """Read the configuration again, and let its rules hold for requests that come after.
+
+    What was wrong is logged, and the old rules stay. Other settings than those of rules stay as
+    they were when the gateway was `started`: the log names those that a restart would change.
+    """
+    before = gateway.policy.rules.version
+
+    def read() -> tuple[Settings, Policy]:
+        importlib.invalidate_caches()  # a package may have been installed since
+        found = again()
+        # The listener's limit stays, and so must that of what it takes in.
+        return found, admission_policy(found.model_copy(update={"limits": started.limits}))
+
+    try:
+        found, policy = await asyncio.to_thread(read)
+    except StartUpError as error:
+        _log.error("reload-refused", reason=str(error), rules_version=before)
+        return
+    except Exception:  # noqa: BLE001 - logged: whatever a stranger's rule does, the gateway serves on
+        _log.exception("reload-failed", rules_version=before)
+        return
+    gateway.policy = policy
+    _log.info("reloaded", rules_version=policy.rules.version, before=before)
+    if waiting := _need_restart(started, found):
+        _log.warning("restart-needed", settings=waiting)
+
+
+def _need_restart(started: Settings, found: Settings) -> list[str]:
+    """The settings that were changed since, but are not reloaded."""
+    before, after = dict(rows(started)), dict(rows(found))
+    return [
+        key
+        for key in after
+        if key.partition(".")[0] not in _RELOADED and after[key] != before.get(key)
+    ]
+
+
+def _overrides(settings: Settings) -> Mapping[str, Mapping[str, Fields]]:
+    return {name: account.rules for name, account in settings.accounts.items()}
 
 
 def change(

@@ -12,6 +12,8 @@ from typing import ClassVar
 
 from ordertape.model import State, Violation
 
+_MOST_SAID = 10
+
 
 class GatewayError(Exception):
     """The gateway answers for itself; `state` says whether anything was sent."""
@@ -28,6 +30,12 @@ class RefusedError(GatewayError):
 
     status = 400
     code = "94000"
+    node: object
+    """The node of the order's tree that is at fault, None where it is none of them."""
+
+    def __init__(self, sentence: str = "", *, node: object = None) -> None:
+        super().__init__(sentence)
+        self.node = node
 
 
 class MalformedError(RefusedError):
@@ -115,12 +123,17 @@ class ExpectationFailedError(RefusedError):
 
 
 class ViolatedError(RefusedError):
-    """One or more rules refuse the order; every violation is answered with its own code."""
+    """One or more rules refuse the order; every violation is answered with its own code.
+
+    The sentence, which is for a log, is that of the first few.
+    """
 
     code = "5002"
 
     def __init__(self, violations: tuple[Violation, ...]) -> None:
-        super().__init__(" ".join(violation.message for violation in violations))
+        said = [violation.message for violation in violations[:_MOST_SAID]]
+        more = len(violations) - len(said)
+        super().__init__(" ".join(said + ([f"({more} more.)"] if more else [])))
         self.violations = violations
 
 
@@ -210,15 +223,27 @@ class StartUpError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with one setting: its dotted key, and the sentence that names it."""
+    """What is wrong with one setting: its dotted key, and the sentence that names it.
+
+    `place` is the file, the variable or the flag that says it, `line` where in that file, counted
+    from 1; both None where they are not known.
+    """
 
     key: str
     sentence: str
+    place: str | None = None
+    line: int | None = None
+
+    def __str__(self) -> str:
+        where = [str(part) for part in (self.place, self.line) if part is not None]
+        return ": ".join([*([":".join(where)] if where else []), self.sentence])
 
 
 class ConfigurationError(StartUpError):
-    """The configuration is wrong in one place or more."""
+    """The configuration is wrong in one place or more; the sentence is of the first."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
-        super().__init__(" ".join(problem.sentence for problem in problems))
+        first, *others = map(str, problems)
+        more = " `ordertape config check` names more." if others else ""
+        super().__init__(first + more)
         self.problems = problems

@@ -12,9 +12,10 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from typing import ParamSpec, TypeVar
+from typing import TypeVar, TypeVarTuple
 
 import structlog
 
@@ -54,11 +55,11 @@ from ordertape.upstream import Upstream
 _log = structlog.get_logger("ordertape.exchange")
 
 
-_Arguments = ParamSpec("_Arguments")
+_Arguments = TypeVarTuple("_Arguments")
 _Result = TypeVar("_Result")
 
-_LARGE = 32 << 10
-"""Bytes of a body from which on reading it would hold up everyone else (1 MiB: over 0.1 s)."""
+_LARGE = 8 << 10
+"""Bytes of a body past which working it out would hold up everyone else (at this: 20 ms)."""
 
 _PATIENCE = 30.0
 """Seconds that a large order waits for others."""
@@ -97,6 +98,7 @@ class _Passage:
     policy: Policy
     exchange: Exchange
     forward: Request
+    large: bool
     order: Order | None = None
     handle: int | None = None
     sent: Tally | None = None
@@ -121,7 +123,8 @@ class Gateway:
         """How orders are read and judged; another one holds for requests that come after."""
         self._upstream = upstream
         self._store = store
-        self._large = asyncio.Semaphore()
+        self._turn = asyncio.Lock()
+        self._beside = ThreadPoolExecutor(1, thread_name_prefix="large-orders")
         self._redaction = redaction
         self._limits = limits
         self._via = via.lower().encode()
@@ -133,22 +136,42 @@ class Gateway:
     async def handle(self, request: Request) -> Answer:
         """Take one request through the pipeline; every error comes back as an answer."""
         passage = self._begin(request)
-        try:
-            await self._admit(passage)
-            if request.method not in SAFE_METHODS:
-                passage.handle = await self._store.open(passage.exchange)
-        except RefusedError as error:
-            return await self._refused(passage, error)
-        except Exception:  # noqa: BLE001 - answered and recorded: it must not pass as if unseen
-            _log.exception("gateway-failed", id=passage.exchange.id)
-            return await self._refused(passage, _failed())
-        return await self._exchange(passage)
+        refusal = await (self._in_turn(passage) if passage.large else self._opened(passage))
+        return await self._exchange(passage) if refusal is None else refusal
 
     async def refuse(self, request: Request, error: RefusedError) -> Answer:
         """Record and answer a request that the listener could not take in."""
         return await self._refused(self._begin(request), error)
 
     # Before anything is sent.
+
+    async def _in_turn(self, passage: _Passage) -> Answer | None:
+        """`_opened` for large orders, one after the other: each takes memory and time."""
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._turn.acquire()
+        except TimeoutError:
+            crowded = "Too many large orders are being read; nothing was sent, try again later."
+            return await self._refused(passage, UnavailableError(crowded))
+        try:
+            return await self._opened(passage)
+        finally:
+            self._turn.release()
+
+    async def _opened(self, passage: _Passage) -> Answer | None:
+        """Record the intent; or record that it is refused, and return the answer to that."""
+        try:
+            await self._admit(passage)
+            if passage.request.method not in SAFE_METHODS:
+                passage.handle = await self._store.open(passage.exchange)
+                # They are on disk, and there may be thousands of them.
+                passage.exchange = replace(passage.exchange, edits=(), violations=())
+        except RefusedError as error:
+            return await self._refused(passage, error)
+        except Exception:  # noqa: BLE001 - answered and recorded: it must not pass as if unseen
+            _log.exception("gateway-failed", id=passage.exchange.id)
+            return await self._refused(passage, _failed())
+        return None
 
     def _begin(self, request: Request) -> _Passage:
         route = classify(request.method, request.target)
@@ -171,7 +194,7 @@ class Gateway:
             rules_version=self.policy.rules.version,
         )
         forward = replace(request, headers=hops.end_to_end(request.headers))
-        passage = _Passage(request, route, self.policy, exchange, forward)
+        passage = _Passage(request, route, self.policy, exchange, forward, large=_is_large(request))
         if body.rest is not None:
             passage.sent = Tally(len(body.held))
             passage.sent.add(body.held)
@@ -228,29 +251,16 @@ class Gateway:
         passage.exchange = replace(passage.exchange, cost=order.cost)
 
     async def _worked_out(
-        self,
-        passage: _Passage,
-        work: Callable[_Arguments, _Result],
-        *arguments: _Arguments.args,
-        **named: _Arguments.kwargs,
+        self, passage: _Passage, work: Callable[[*_Arguments], _Result], *arguments: *_Arguments
     ) -> _Result:
-        """What this function returns; for a large order it runs beside the loop, one at a time.
+        """What this function returns; for a large order it runs beside the loop.
 
-        Errors: those of `work`; UnavailableError where too many are waiting.
+        Errors: those of `work`.
         """
-        if not _is_large(passage.request):
-            return work(*arguments, **named)
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                await self._large.acquire()
-        except TimeoutError as error:
-            raise UnavailableError(
-                "Too many large orders are being read; nothing was sent, try again later."
-            ) from error
-        try:
-            return await asyncio.to_thread(work, *arguments, **named)
-        finally:
-            self._large.release()
+        if not passage.large:
+            return work(*arguments)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._beside, work, *arguments)
 
     def _sent(self, passage: _Passage) -> Message:
         """What leaves in place of what came, but for Host: that is the upstream's own matter."""
@@ -267,7 +277,7 @@ class Gateway:
         except UnavailableError as unrecorded:
             _log.error("refusal-not-recorded", id=passage.exchange.id, reason=str(unrecorded))
         self._report(passage, outcome)
-        return self._own_answer(passage, error)
+        return await self._own_answer(passage, error)
 
     # From the first byte that may leave.
 
@@ -304,13 +314,13 @@ class Gateway:
             try:
                 await self._settle(passage, State.COMPLETED)
             except UnavailableError:
-                return self._own_answer(passage, _unrecorded())
+                return await self._own_answer(passage, _unrecorded())
             return self._answer(passage, response)
         try:
             await self._settle(passage, error.state, error)
         except UnavailableError:
             error = _unrecorded()
-        return self._own_answer(passage, error)
+        return await self._own_answer(passage, error)
 
     async def _whole(self, response: Response, seen: Tally) -> Response:
         """The response with its body buffered. Errors: InDoubtError past the limit."""
@@ -421,15 +431,16 @@ class Gateway:
         noted = functools.partial(self._store.delivered, passage.handle, passage.exchange.id)
         return Answer(response, noted)
 
-    def _own_answer(self, passage: _Passage, error: GatewayError) -> Answer:
-        response = answers.render(
+    async def _own_answer(self, passage: _Passage, error: GatewayError) -> Answer:
+        render = functools.partial(
+            answers.render,
             error,
             exchange_id=passage.exchange.id,
             order=passage.order,
             xml=passage.route.xml,
             accept=passage.request.headers.get(b"accept"),
         )
-        return self._answer(passage, response)
+        return self._answer(passage, await self._worked_out(passage, render))
 
     def _report(self, passage: _Passage, outcome: Outcome) -> None:
         """One line an exchange; nothing in it is secret."""
@@ -448,9 +459,10 @@ class Gateway:
 
 
 def _is_large(request: Request) -> bool:
-    """What is compressed may become so."""
+    """Whether it takes long to work out what it says; what is compressed may."""
+    body = request.body
     packed = request.headers.get(b"content-encoding") is not None
-    return packed or len(request.body.held) > _LARGE
+    return body.rest is None and (packed or len(body.held) > _LARGE)
 
 
 def _failed() -> GatewayFailedError:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ordertape.order import Order, specified
 
@@ -33,19 +34,29 @@ class OrderDefaults:
 
     combined_enable_lca: _Setting = "leave"
     """What a Combined type without EnableLCA gets: the service's default there is false, and true
-    is an error beside most other criteria."""
+    is an error beside most other criteria. One with LocalVanity gets none, for it may hold none."""
+
+    example: ClassVar[str] = (
+        "<Order><SiteId>743</SiteId>"
+        "<NPANXXSearchAndOrderType><NpaNxx>919439</NpaNxx><Quantity>1</Quantity>"
+        "</NPANXXSearchAndOrderType></Order>"
+    )
 
     def normalize(self, order: Order) -> None:
         """Add what is absent."""
-        enable_lca = dict.fromkeys(_LOCAL_CALLING_AREA, "true")
-        enable_lca[_COMBINED] = _spelt(self.combined_enable_lca)
         for order_type in order.types:
-            value = enable_lca.get(specified(str(order_type.tag)), "leave")
-            if value != "leave" and order.child(order_type, "EnableLCA") is None:
+            stated = order.stated(order_type)
+            value = self._enable_lca(specified(str(order_type.tag)), stated)
+            if value != "leave" and "EnableLCA" not in stated:
                 order.add(order_type, "EnableLCA", value)
         value = _spelt(self.partial_allowed)
-        if value != "leave" and order.child(order.root, "PartialAllowed") is None:
+        if value != "leave" and "PartialAllowed" not in order.stated(order.root):
             order.add(order.root, "PartialAllowed", value)
+
+    def _enable_lca(self, order_type: str, stated: Container[str]) -> str:
+        if order_type == _COMBINED:
+            return "leave" if "LocalVanity" in stated else _spelt(self.combined_enable_lca)
+        return "true" if order_type in _LOCAL_CALLING_AREA else "leave"
 
 
 def _spelt(setting: _Setting) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
-from ordertape.order import XML_BLANKS, Order
+from ordertape.order import Order
 
 
 @dataclass(frozen=True)
@@ -12,13 +13,17 @@ class TrimWhitespace:
     """Strip the blanks around every value; a value of nothing but blanks becomes empty.
 
     Blanks are what XML calls so: space, tab, CR, LF. A no-break space is part of the value.
-    Elements that hold others, comments and attributes stay as they are.
+    Elements that are there to hold others, even empty, comments and attributes stay as they are.
     Source: orders API, whose own examples have values on lines of their own.
     """
 
+    example: ClassVar[str] = (
+        "<Order><SiteId>\n  743\n</SiteId><PartialAllowed>true</PartialAllowed>"
+        "<AreaCodeSearchAndOrderType><AreaCode>617</AreaCode><Quantity>1</Quantity>"
+        "</AreaCodeSearchAndOrderType></Order>"
+    )
+
     def normalize(self, order: Order) -> None:
         """Trim every leaf."""
-        for leaf in order.leaves():
-            value = order.text(leaf)
-            if value and (value[0] in XML_BLANKS or value[-1] in XML_BLANKS):
-                order.set_text(leaf, value.strip(XML_BLANKS))
+        for leaf in order.padded():
+            order.set_text(leaf, order.value(leaf))

@@ -62,7 +62,9 @@ def test_help_names_every_command_and_loads_none_of_them() -> None:
     assert code in {None, 0}
     assert not {"aiohttp", "lxml", "pydantic", "rich", "sqlite_utils", "uvloop"} & set(modules)
     commands = [line.split()[0] for line in help_[help_.index("Commands:") + 1 :]]
-    assert commands == ["audit", "config", "demo", "orders", "replay", "sandbox", "serve"]
+    assert commands == [
+        *("audit", "check", "config", "demo", "orders", "replay", "rules", "sandbox", "serve")
+    ]
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,18 @@ def test_every_setting_has_its_value_and_its_place(tmp_path: Path) -> None:
     assert found["key_file"] == (None, "default")
 
 
+@pytest.mark.parametrize("text", ["rules = ['a.py']\n", "[rules]\nfiles = ['a.py']\n"])
+def test_rule_files_have_their_place_in_either_form(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "gateway.toml").write_text(text, encoding="utf-8")
+    variables = {"ORDERTAPE_RULES__UPPER__TIMES": "3"}
+    found = settings(tmp_path, "--config", "mine/gateway.toml", variables=variables)
+    assert set_somewhere(found) == {
+        "rules.files": (["mine/a.py"], "mine/gateway.toml"),
+        "rules.upper.times": (3, "environment"),
+    }
+
+
 def test_a_named_file_takes_the_place_of_the_usual_one(tmp_path: Path) -> None:
     (tmp_path / "ordertape.toml").write_text("seed = 1", encoding="utf-8")
     (tmp_path / "mine.toml").write_text("listen = '127.0.0.1:1'", encoding="utf-8")
@@ -113,50 +125,49 @@ def test_no_secret_is_printed(tmp_path: Path) -> None:
         (
             "ORDERTAPE_LISTN",
             "x",
-            "The variable ORDERTAPE_LISTN sets nothing that exists; did you mean ORDERTAPE_LISTEN?",
+            "This variable sets nothing that exists; did you mean ORDERTAPE_LISTEN?",
         ),
-        ("ORDERTAPE_ZZZ", "x", "The variable ORDERTAPE_ZZZ sets nothing that exists; unset it."),
+        ("ORDERTAPE_ZZZ", "x", "This variable sets nothing that exists; unset it."),
         (
             "ORDERTAPE_LISTEN__PORT",
             "1",
-            "The variable ORDERTAPE_LISTEN__PORT goes too deep: listen is one value; correct it.",
+            "This variable goes too deep: listen is one value; correct it.",
         ),
         (
             "ORDERTAPE_TIMEOUTS__REED",
             "1",
-            "There is no setting timeouts.reed (from environment); did you mean read?",
+            "There is no setting timeouts.reed; did you mean timeouts.read?",
         ),
         (
             "ORDERTAPE_SEED",
             "canary",
             (
-                "The setting seed (from environment) is wrong: Input should be a valid integer, "
-                "unable to parse string as an integer; correct it."
+                "The setting seed is wrong: Input should be a valid integer, unable to parse "
+                "string as an integer; correct it."
             ),
         ),
         (
             "ORDERTAPE_TIMEOUTS__READ",
             "inf",
-            (
-                "The setting timeouts.read (from environment) is wrong: Input should be a finite "
-                "number; correct it."
-            ),
+            "The setting timeouts.read is wrong: Input should be a finite number; correct it.",
         ),
         (
             "ORDERTAPE_REDACT__HEADERS",
             "canary",
             (
-                "A variable of ORDERTAPE_REDACT is not the JSON that lists and tables are written "
-                "in; correct it: ORDERTAPE_REDACT__HEADERS='[\"X-Secret\"]' is an example."
+                "This is not the JSON that lists and tables are written in; correct it: "
+                "ORDERTAPE_REDACT__HEADERS='[\"X-Secret\"]' is an example."
             ),
         ),
         (
             "ORDERTAPE_RULES",
-            "[1]",
-            (
-                "The setting rules (from environment) is wrong: Input should be a valid "
-                "dictionary; correct it."
-            ),
+            '"canary"',
+            "The setting rules is wrong: Input should be a table; correct it.",
+        ),
+        (
+            "ORDERTAPE_RULES__FILES",
+            '"canary"',
+            "The setting rules.files is wrong: Input should be a valid array; correct it.",
         ),
     ],
 )
@@ -164,7 +175,7 @@ def test_a_wrong_variable_is_one_sentence_without_its_value(
     tmp_path: Path, name: str, value: str, said: str
 ) -> None:
     done = shown(tmp_path, variables={name: value})
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"ordertape: {said}\n")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"ordertape: {name}: {said}\n")
 
 
 def test_what_kubernetes_says_of_a_service_of_that_name_is_left_alone(tmp_path: Path) -> None:

@@ -256,19 +256,36 @@ def test_available_numbers_are_searched_with_and_without_detail(service: Service
     ]
 
 
+AREA_CODE = {"area_code": "617", "quantity": "1"}
+
+
 def test_a_400_of_the_service_is_the_sdks_error_with_code_and_description(
     service: Service,
 ) -> None:
+    """What the C# client gets wrong: the gateway warns only, for the service may take it."""
     with pytest.raises(RestError) as refused:
         service.account("116").orders.create(
+            {"site_id": "743", "rate_center_search_and_order_type": AREA_CODE}
+        )
+    assert str(refused.value) == (
+        "5002 Iris error: RateCenter is missing in the RateCenterSearchAndOrderType."
+    )
+    [row] = service.recorded("116", 1)
+    assert (row["state"], row["status"], row["charge"]) == ("COMPLETED", 400, "refunded")
+
+
+def test_a_400_of_a_rule_is_the_sdks_error_with_the_services_code(service: Service) -> None:
+    with pytest.raises(RestError) as refused:
+        service.account("122").orders.create(
             {
                 "site_id": "743",
                 "area_code_search_and_order_type": {"area_code": "1", "quantity": "1"},
             }
         )
-    assert str(refused.value) == "5002 Iris error: The AreaCode is not three digits from 200."
-    [row] = service.recorded("116", 1)
-    assert (row["state"], row["status"], row["charge"]) == ("COMPLETED", 400, "refunded")
+    [row] = service.recorded("122", 1)
+    assert str(refused.value) == f"5002 Iris error: {row['reason']}"
+    assert row["reason"] == "AreaCode is '1'; send three digits, the first from 2 to 9."
+    assert (row["state"], row["status"], row["charge"]) == ("REFUSED", 400, None)
 
 
 def test_a_400_of_the_gateway_is_the_sdks_error_with_code_and_description(
@@ -294,10 +311,7 @@ def test_an_unknown_order_is_the_sdks_error(service: Service) -> None:
 
 def test_paused_orders_are_the_sdks_error_and_resumed_ones_go_through(service: Service) -> None:
     account = service.account("119")
-    order = {
-        "site_id": "743",
-        "area_code_search_and_order_type": {"area_code": "617", "quantity": "1"},
-    }
+    order = {"site_id": "743", "area_code_search_and_order_type": AREA_CODE}
     service.command("orders", "pause", "--account", "119", "--reason", "a runaway script")
     with pytest.raises(RestError, match=r"^95030 Iris error: .*a runaway script"):
         account.orders.create(order)
@@ -311,7 +325,9 @@ def test_a_service_that_is_gone_is_the_sdks_error(tmp_path: Path) -> None:
     with running("serve", "--upstream", nowhere, *FREE, *QUIET, cwd=tmp_path) as gateway:
         service = Service(gateway.url, tmp_path)
         with pytest.raises(RestError, match=r"^95020 Iris error: "):
-            service.account("120").orders.create({"site_id": "743"})
+            service.account("120").orders.create(
+                {"site_id": "743", "area_code_search_and_order_type": AREA_CODE}
+            )
         [row] = service.recorded("120", 1)
     assert (row["state"], row["status"]) == ("FAILED", 502)
 

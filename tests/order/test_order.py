@@ -1,10 +1,13 @@
 """What an order says, what it costs, and what editing it notes."""
 
+import codecs
+import re
+
 import pytest
 from lxml import etree
 
 from order_shapes import CLIENTS
-from ordertape.errors import AmbiguousElementError, ForbiddenXmlError
+from ordertape.errors import AmbiguousElementError, ForbiddenXmlError, MalformedError
 from ordertape.model import Edit, Violation
 from ordertape.order import (
     DEFAULT_QUANTITY,
@@ -114,11 +117,23 @@ def test_a_quantity_that_may_count_or_not_is_refused(inside: str) -> None:
         _ = order.cost
 
 
-def test_a_rule_that_doubles_the_quantity_is_found_out() -> None:
-    order = read_order(CLIENTS["node"], None)
-    order.add(order.types[0], "Quantity", "1")
-    with pytest.raises(AmbiguousElementError, match="occurs 2 times"):
-        _ = order.cost
+def test_a_rule_cannot_double_what_counts_once() -> None:
+    order = read_order(
+        b"<Order><SiteId>1</SiteId><NpanxxSearchAndOrderType><EnableLca/><Extra/>"
+        b"</NpanxxSearchAndOrderType></Order>",
+        None,
+    )
+    enable_lca, extra = order.types[0]
+    for parent, name in [(order.root, "SiteId"), (order.types[0], "EnableLCA")]:
+        with pytest.raises(ValueError, match=f"There is a {name} in /Order.* already"):
+            order.add(parent, name, "1")
+    with pytest.raises(ValueError, match="There is a EnableLCA in"):
+        order.rename(extra, "EnableLCA")
+    assert not order.changed
+    order.rename(enable_lca, "EnableLCA")
+    order.add(order.root, "TelephoneNumber", "1")
+    order.add(order.root, "TelephoneNumber", "1")
+    assert order.edited == 3
 
 
 def test_an_edit_is_noted_under_the_rule_in_force_and_an_equal_value_is_none() -> None:
@@ -184,6 +199,108 @@ def test_an_order_is_written_as_utf_8_with_all_that_it_came_with() -> None:
         "<?xml version='1.0' encoding='UTF-8'?>\n<!-- a -->"
         '<Order a="1">\n<!-- b --><Name>Café €</Name></Order>'
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"<Order><A/><B>1</B></Order>", b"<Order><A/></Order>"),
+        (b"<Order><B>1</B></Order>", b"<Order/>"),
+        (b"<Order>\n  <B>1</B>\n</Order>", b"<Order/>"),
+        (b"<Order>\n  <A/>\n  <B>1</B>\n</Order>", b"<Order>\n  <A/>\n</Order>"),
+        (b"<Order>\n  <B>1</B>\n  <A/>\n</Order>", b"<Order>\n  <A/>\n</Order>"),
+        (b"<Order>\n  <!-- c -->\n  <B>1</B>\n</Order>", b"<Order>\n  <!-- c -->\n</Order>"),
+    ],
+)
+def test_a_removal_takes_its_indentation_along(before: bytes, after: bytes) -> None:
+    order = read_order(before, None)
+    [element] = order.elements("B")
+    order.remove(element)
+    assert etree.tostring(order.root) == after
+    assert [(edit.before, edit.after) for edit in order.edits] == [("1", None)]
+
+
+def test_a_removed_branch_is_noted_as_it_stood() -> None:
+    order = read_order(b"<Order><Extra a='1'><B>1</B></Extra>\n</Order>", None)
+    order.remove(order.root[0])
+    assert order.edits == (Edit("", "/Order/Extra", '<Extra a="1"><B>1</B></Extra>', None),)
+    with pytest.raises(ValueError, match="root"):
+        order.remove(order.root)
+
+
+def test_a_new_name_is_noted_as_a_tag_and_earlier_edits_move_along() -> None:
+    order = read_order(
+        b"<Order><LATASearchAndOrderType><LATA> 1</LATA></LATASearchAndOrderType></Order>", None
+    )
+    [lata] = order.fields("Lata")
+    order.set_text(lata, "1")
+    order.rename(lata, "Lata")
+    order.rename(lata, "Lata")
+    place = "/Order/LATASearchAndOrderType/Lata"
+    assert order.edits == (Edit("", place, " 1", "1"), Edit("", place, "<LATA>", "<Lata>"))
+    assert [element.tag for element in order.fields("Lata")] == ["Lata"]
+    with pytest.raises(ValueError, match="Invalid tag name"):
+        order.rename(lata, "no name")
+
+
+def test_fields_are_those_of_the_order_and_of_its_type_and_no_deeper() -> None:
+    order = read_order(
+        b"<Order><!-- c --><SiteId>1</SiteId><Extra><SiteId>2</SiteId></Extra>"
+        b"<NpanxxSearchAndOrderType><EnableLca>true</EnableLca><Extra><EnableLCA/></Extra>"
+        b"</NpanxxSearchAndOrderType></Order>",
+        None,
+    )
+
+    def found(name: str) -> list[str]:
+        return [order.xpath(element) for element in order.fields(name)]
+
+    assert found("SiteId") == ["/Order/SiteId"]
+    assert found("EnableLCA") == ["/Order/NpanxxSearchAndOrderType/EnableLca"]
+    assert found("NPANXXSearchAndOrderType") == ["/Order/NpanxxSearchAndOrderType"]
+    assert found("PeerId") == []
+    order.add(order.types[0], "Quantity", "1")
+    order.add(order.root, "StateSearchAndOrderType", "")
+    order.rename(next(order.elements("EnableLCA")), "Other")
+    order.remove(next(order.elements("SiteId")))
+    assert found("Quantity") == ["/Order/NpanxxSearchAndOrderType/Quantity"]
+    assert (found("EnableLCA"), found("SiteId")) == ([], [])
+    assert [element.tag for element in order.types] == [
+        "NpanxxSearchAndOrderType",
+        "StateSearchAndOrderType",
+    ]
+
+
+def test_a_malformed_value_is_told_with_what_came_and_what_is_allowed() -> None:
+    order = read_order(b"<Order>\n<PeerId> 7 </PeerId><SiteId> 1\n2 </SiteId><Name/></Order>", None)
+    order.rule = "digits"
+    digits = re.compile("[0-9]+")
+    assert order.malformed("PeerId", digits, "5023", "digits") == []
+    assert order.malformed("AreaCode", digits, "5002", "digits") == []
+    assert order.malformed("SiteId", digits, "5016", "digits") == [
+        Violation("digits", "5016", "/Order/SiteId", 2, "SiteId is '1\\n2'; send digits.")
+    ]
+    [empty] = order.malformed("Name", digits, "1011", "digits")
+    assert empty.message == "Name is empty; send digits."
+    order.set_text(order.root[0], "x" * 100)
+    [long] = order.malformed("PeerId", digits, "5023", "digits")
+    assert long.message == f"PeerId is '{'x' * 60}…'; send digits."
+
+
+@pytest.mark.parametrize("declaration", ["", "<?xml version='1.0' encoding='UTF-8'?>"])
+def test_bytes_that_are_not_utf_8_can_be_read_as_the_fallback_and_leave_as_utf_8(
+    declaration: str,
+) -> None:
+    body = f"{declaration}<Order><Name>Café</Name></Order>".encode("latin-1")
+    with pytest.raises(MalformedError):
+        read_order(body, None)
+    order = read_order(body, None, "iso-8859-1")
+    assert order.edits == (Edit("fallback-charset", "/Order", "utf-8", "iso-8859-1"),)
+    assert order.serialize().decode() == (
+        "<?xml version='1.0' encoding='UTF-8'?>\n<Order><Name>Café</Name></Order>"
+    )
+    assert not read_order(body.decode("latin-1").encode(), None, "iso-8859-1").changed
+    with pytest.raises(MalformedError):
+        read_order(codecs.BOM_UTF8 + body, None, "iso-8859-1")
 
 
 def test_paths_are_those_of_lxml_also_after_an_addition() -> None:

@@ -5,10 +5,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from order_shapes import indented, orders
+from order_shapes import indented
 from ordertape.canonical import match_key
 from ordertape.model import Edit
 from ordertape.order import ORDER_TYPES, Order, read_order
+from ordertape.testing.orders import wild_trees
 from ordertape_rules.order_defaults import OrderDefaults
 
 
@@ -55,6 +56,14 @@ def test_defaults_are_configurable(setting: bool | str, expected: str | None) ->
     )
 
 
+@pytest.mark.parametrize("setting", [True, False])
+def test_a_combined_search_with_local_vanity_may_hold_no_enable_lca(setting: bool) -> None:  # noqa: FBT001
+    rule = OrderDefaults(partial_allowed="leave", combined_enable_lca=setting)
+    vanity = "<AreaCode>617</AreaCode><LocalVanity>newcars</LocalVanity>"
+    name = "CombinedSearchAndOrderType"
+    assert added(f"<Order><{name}>{vanity}</{name}></Order>", rule) == []
+
+
 @pytest.mark.parametrize(
     "stated",
     [
@@ -95,7 +104,7 @@ def test_defaults_stand_last_indented_like_the_rest_and_are_noted() -> None:
     )
 
 
-@given(orders(), st.sampled_from(["", " ", "\t"]))
+@given(wild_trees(), st.sampled_from(["", " ", "\t"]))
 def test_defaults_are_added_once_and_whatever_the_indentation(
     root: etree._Element, space: str
 ) -> None:

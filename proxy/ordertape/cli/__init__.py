@@ -17,10 +17,12 @@ from ordertape.errors import GatewayError, StartUpError
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "audit": ("audit", "Ask what passed: list and show recorded exchanges."),
+    "check": ("check", "Say what the gateway would make of orders in files."),
     "config": ("config", "Show the configuration in force and where it comes from."),
     "demo": ("demo", "See the whole story in one terminal."),
     "orders": ("orders", "Stop and resume new orders."),
     "replay": ("replay", "Answer from recordings; nothing is ever called."),
+    "rules": ("rules", "List the rules in force, or document one."),
     "sandbox": ("sandbox", "Run the stand-in of the orders service alone."),
     "serve": ("serve", "Run the gateway in front of the service or the sandbox."),
 }

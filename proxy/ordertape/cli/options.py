@@ -1,4 +1,4 @@
-"""What several commands take: a store, text that can be stored, and moments."""
+"""What several commands take: a store, text that can be stored, accounts, and moments."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ import click
 from ordertape.config import Settings, load
 from ordertape.errors import StartUpError
 
-__all__ = ["Moment", "Word", "configured", "store_options"]
+__all__ = ["AccountId", "Moment", "Word", "configured", "store_options"]
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _AGE = re.compile(r"(\d{1,9})([smhd])")
 _FILE = "ordertape.config"
+_ACCOUNT_ID = re.compile(r"[A-Za-z0-9_-]+")
 
 
 class Word(click.ParamType[str]):
@@ -35,6 +36,24 @@ class Word(click.ParamType[str]):
         except UnicodeEncodeError:
             self.fail("it is not UTF-8", param, ctx)
         return word
+
+
+class AccountId(click.ParamType[str]):
+    """What can stand in a path as an account, or one of the words that are `also` taken.
+
+    Anything else would concern no order: an emergency stop of it would stop nothing.
+    """
+
+    name = "id"
+
+    def __init__(self, *also: str) -> None:
+        self._also = also
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> str:  # noqa: ANN401 - click's signature
+        """The account as it is written."""
+        if value not in self._also and not _ACCOUNT_ID.fullmatch(value):
+            self.fail(f"{value!r} is no account id: letters, digits, - and _", param, ctx)
+        return str(value)
 
 
 class Moment(click.ParamType[int]):

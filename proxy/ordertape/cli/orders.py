@@ -4,31 +4,17 @@ from __future__ import annotations
 
 import os
 import pwd
-import re
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
 from ordertape.build import change
-from ordertape.cli.options import Word, configured, store_options
+from ordertape.cli.options import AccountId, Word, configured, store_options
 from ordertape.cli.terminal import printable
 from ordertape.store.reading import Reader
 
 _EVERY = "*"
-_ACCOUNT_ID = re.compile(r"\*|[A-Za-z0-9_-]+")
-
-
-class _AccountId(click.ParamType[str]):
-    """What can stand in a path as an account: a stop for anything else would stop nothing."""
-
-    name = "id"
-
-    def convert(self, value: Any, param: Any, ctx: Any) -> str:  # noqa: ANN401 - click's signature
-        if not _ACCOUNT_ID.fullmatch(value):
-            self.fail(f"{value!r} is no account id: letters, digits, - and _", param, ctx)
-        return str(value)
 
 
 @click.group("orders")
@@ -37,7 +23,7 @@ def command() -> None:
 
 
 _ACCOUNT = click.option(
-    "--account", type=_AccountId(), default=_EVERY, help="One account only; all without it."
+    "--account", type=AccountId(_EVERY), default=_EVERY, help="One account only; all without it."
 )
 _REASON = click.option("--reason", required=True, type=Word(), help="Why, for the audit.")
 

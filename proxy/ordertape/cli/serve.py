@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import click
 
 from ordertape import logs, service
-from ordertape.build import recording
+from ordertape.build import recording, reload
 from ordertape.config import Settings, load
 
 _TRY = """\
@@ -37,12 +39,14 @@ def command(
         raise click.UsageError("Name either --upstream or --sandbox, not both.")
     chosen = {True: True, False: False if upstream is not None else None}[sandbox]
     flags = {"upstream": upstream, "sandbox": chosen, "listen": listen, "admin": admin, "db": db}
-    settings = load(file, flags).settings
-    logs.configure(settings.log_level)
-    service.run(_main(settings))
+    with service.hangups_held():
+        settings = load(file, flags).settings
+        logs.configure(settings.log_level)
+        # The same file again, even if it is the usual one and has gone: no file is no rules.
+        service.run(_main(settings, lambda: load(settings.sources.file or file, flags).settings))
 
 
-async def _main(settings: Settings) -> None:
+async def _main(settings: Settings, again: Callable[[], Settings]) -> None:
     async with recording(settings) as parts:
         if parts.store.recovered:
             click.echo(
@@ -57,4 +61,10 @@ async def _main(settings: Settings) -> None:
             if settings.sandbox:
                 click.echo("Try it from another terminal:\n\n" + _TRY.format(url=url) + "\n")
 
-        await service.serve(parts.gateway, settings, announce, parts.store.health)
+        await service.serve(
+            parts.gateway,
+            settings,
+            announce,
+            parts.store.health,
+            partial(reload, parts.gateway, settings, again),
+        )

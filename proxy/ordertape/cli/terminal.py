@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Collection, Iterable, Sequence
 
 import click
 from rich.cells import cell_len
 
-__all__ = ["columns", "printable", "quoted"]
+__all__ = ["columns", "printable", "quoted", "width"]
 
 
 def printable(text: str) -> str:
@@ -39,3 +41,10 @@ def columns(
         for row in cells
     )
     return [click.style(first, bold=True), *others]
+
+
+def width() -> int | None:
+    """Columns of the terminal; None where there is none, so that nothing need fit."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return None
+    return os.get_terminal_size(sys.stdout.fileno()).columns or None

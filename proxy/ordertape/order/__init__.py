@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ordertape.order.names import ORDER_TYPES, SPELLINGS, specified
+from ordertape.order.names import ORDER_TYPES, SPELLINGS, is_specified, specified
 from ordertape.order.reading import media_type_ok, read_root, read_tree
 from ordertape.order.tree import DEFAULT_QUANTITY, XML_BLANKS, Order
 
@@ -12,6 +12,7 @@ __all__ = [
     "SPELLINGS",
     "XML_BLANKS",
     "Order",
+    "is_specified",
     "media_type_ok",
     "read_order",
     "read_tree",
@@ -27,8 +28,8 @@ def read_order(body: bytes, content_type: bytes | None, fallback: str | None = N
     Errors: TooLargeError, UnsupportedTypeError (charset), MalformedError, ForbiddenXmlError,
     AmbiguousElementError. Source: xml-threats.md; clients-and-orders.md, java-bandwidth-iris.
     """
-    root, claimed = read_root(body, content_type, fallback)
-    order = Order(root)
+    root, survey, claimed = read_root(body, content_type, fallback)
+    order = Order(root, survey)
     if fallback is not None and claimed is not None:
         order.note_charset(claimed, fallback)
     return order

@@ -89,6 +89,11 @@ def specified(tag: str) -> str:
     return SPELLINGS.get(tag, tag)
 
 
+def is_specified(name: str) -> bool:
+    """Whether the specification has an element of this very name."""
+    return name in _SPELLINGS_OF
+
+
 def spellings(name: str) -> tuple[str, ...]:
     """Every spelling under which the element of this specified name may come."""
     return _SPELLINGS_OF.get(name, (name,))

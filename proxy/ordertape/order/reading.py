@@ -9,7 +9,9 @@ pull parser at a fraction of its time (performance.md, point 6).
 from __future__ import annotations
 
 import codecs
+import functools
 import re
+import threading
 
 from lxml import etree
 
@@ -20,17 +22,27 @@ from ordertape.errors import (
     TooLargeError,
     UnsupportedTypeError,
 )
-from ordertape.order.names import CONTAINERS, REPEATABLE, SPECIFIED, VALUES, case_variant_of
-from ordertape.order.tree import XML_BLANKS, line_of, shown
+from ordertape.order.names import (
+    CONTAINERS,
+    ORDER_TYPES,
+    REPEATABLE,
+    SPECIFIED,
+    VALUES,
+    case_variant_of,
+    specified,
+)
+from ordertape.order.tree import XML_BLANKS, Survey, line_of, shown
 
 _MAX_BYTES = 1 << 20
 _MAX_DEPTH = 32
+_DEPTH_OF_TYPES = 2
 _MAX_NODES = 20_000
 _MAX_ATTRIBUTES = 32
 _MAX_NAME = 128  # characters
 _MAX_VALUE = 1 << 16  # characters
 # libxml2 keeps every name that it ever met in a dictionary of its thread, for good.
 _MAX_NAMES = 256
+_SHORTEST_NODE = len("<a/>")
 
 _CHARSETS = ("utf-8", "us-ascii", "iso-8859-1")
 _CHARSET = re.compile(rb";\s*charset\s*=\s*\"?([^\";\s]*)", re.IGNORECASE)
@@ -40,11 +52,12 @@ _DECLARATION = re.compile(
     rb"(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?P<s>[\"'])(?:yes|no)(?P=s))?"
     rb"[ \t\r\n]*\?>"
 )
-_DECLARATION_BEGINS = re.compile(rb"<\?xml[ \t\r\n?]")
+_DECLARATION_BEGINS = (b"<?xml ", b"<?xml\t", b"<?xml\r", b"<?xml\n", b"<?xml?")
+_LONGEST_DECLARATION = 256  # bytes
 _BLANKED = bytes(byte if byte in b"\r\n" else 0x20 for byte in range(256))
+_GZIP = b"\x1f\x8b"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # UTF-32 begins with one of them or a NUL
-# Element and attribute names; no character is looked at twice, whatever the text holds.
-_NAME = re.compile(r"<([^\s<>/!?]++)|\s([^\s<>/=\"']++)\s*+=")
+_NAME_ENDS = re.compile(r"[\s>/!?]")
 _TOLERATED_NAMESPACES = {
     None: "",
     "xsi": "http://www.w3.org/2001/XMLSchema-instance",
@@ -53,6 +66,26 @@ _TOLERATED_NAMESPACES = {
 _NO_DTD = "The XML has a DTD; send the order without DOCTYPE and ENTITY."
 _RESOURCE_LIMIT = 114  # xmlParserErrors of libxml2, which lxml has no name for
 _LIMIT_ERRORS = (etree.ErrorTypes.ERR_NAME_TOO_LONG, _RESOURCE_LIMIT)
+
+
+class _OfThread(threading.local):
+    """A parser is no matter of several threads, and making one takes half as long as its work."""
+
+    def __init__(self) -> None:
+        self.parser = etree.XMLParser(
+            encoding="utf-8",
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            dtd_validation=False,
+            huge_tree=False,
+            recover=False,
+            remove_comments=False,
+            remove_pis=False,
+        )
+
+
+_of_thread = _OfThread()
 
 
 def media_type_ok(content_type: bytes | None, body: bytes) -> bool:
@@ -68,19 +101,20 @@ def media_type_ok(content_type: bytes | None, body: bytes) -> bool:
 
 def read_root(
     body: bytes, content_type: bytes | None, fallback: str | None
-) -> tuple[etree._Element, str | None]:
-    """The root of an order, and the charset that it claimed where only `fallback` could read it.
+) -> tuple[etree._Element, Survey, str | None]:
+    """The root of an order, its survey, and the charset that it claimed.
 
-    Errors: as `read_order`.
+    There is a charset only where `fallback` alone could read it. Errors: as `read_order`.
     """
     root, text, claimed = _parsed(body, content_type, fallback)
     _check_root(root)
     if "<?" in text:
         _check_instructions(root)
     if "=" in text:
-        _check_attributes(root)
-    _check_children(root, 1)
-    return root, claimed
+        _check_attributes(root, text)
+    survey = Survey()
+    _check_children(root, 1, survey)
+    return root, survey, claimed
 
 
 def read_tree(body: bytes, content_type: bytes | None) -> etree._Element:
@@ -99,19 +133,8 @@ def _parsed(
         raise TooLargeError(f"The body passes {_MAX_BYTES} bytes; send a smaller order.")
     text, plain, claimed = _decoded(body, content_type, fallback)
     _check_text(text)
-    parser = etree.XMLParser(
-        encoding="utf-8",
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        dtd_validation=False,
-        huge_tree=False,
-        recover=False,
-        remove_comments=False,
-        remove_pis=False,
-    )
     try:
-        root = etree.fromstring(plain, parser)
+        root = etree.fromstring(plain, _of_thread.parser)
     except etree.XMLSyntaxError as error:
         problem = shown(" ".join((error.msg or "no document").split()), 200)
         if error.code in _LIMIT_ERRORS:
@@ -133,6 +156,8 @@ def _decoded(
     Mark, charset parameter and declaration have to agree (RFC 7303 section 3 ranks them). Third is
     the charset that was claimed if the bytes were not of it, and `fallback` read them instead.
     """
+    if body.startswith(_GZIP):
+        raise UnsupportedTypeError("The body is gzip; send it with Content-Encoding: gzip, once.")
     if body.startswith(_UTF_16) or b"\0" in body[:4]:
         raise UnsupportedTypeError("The body is UTF-16 or UTF-32; send the order as UTF-8.")
     marked = body.startswith(codecs.BOM_UTF8)
@@ -140,11 +165,12 @@ def _decoded(
     for value in _CHARSET.findall(content_type or b""):
         named.setdefault(value.decode("latin-1").lower(), "Content-Type")
     body = body.removeprefix(codecs.BOM_UTF8)
-    length, encoding = _declared(body)
-    if encoding is not None:
-        named.setdefault(encoding, "the XML declaration")
+    if body.startswith(_DECLARATION_BEGINS):
+        length, encoding = _declared(body[: body.find(b"?>", 0, _LONGEST_DECLARATION) + 2])
+        if encoding is not None:
+            named.setdefault(encoding, "the XML declaration")
+        body = body[:length].translate(_BLANKED) + body[length:]
     charset = _agreed(named)
-    body = body[:length].translate(_BLANKED) + body[length:]
     claimed = None
     try:
         text = body.decode(charset)
@@ -162,13 +188,15 @@ def _decoded(
     return text, text.encode() if charset == "iso-8859-1" else body, claimed
 
 
-def _declared(body: bytes) -> tuple[int, str | None]:
-    """The length of the XML declaration, 0 without one, and the encoding that it names."""
-    declaration = _DECLARATION.match(body)
+@functools.lru_cache
+def _declared(text: bytes) -> tuple[int, str | None]:
+    """The length of an XML declaration and the encoding that it names.
+
+    Remembered, because a client declares the same in every order.
+    """
+    declaration = _DECLARATION.match(text)
     if declaration is None:
-        if _DECLARATION_BEGINS.match(body):
-            raise MalformedError("The XML declaration is malformed; correct it or leave it out.")
-        return 0, None
+        raise MalformedError("The XML declaration is malformed; correct it or leave it out.")
     if declaration["version"] != b"1.0":
         version = shown(declaration["version"].decode())
         raise ForbiddenXmlError(f"The XML declaration says version {version}; send XML 1.0.")
@@ -191,13 +219,26 @@ def _agreed(named: dict[str, str]) -> str:
 
 def _check_text(text: str) -> None:
     """What can be told from the text: no DTD, not too many nodes, attributes or names."""
-    if "<!DOCTYPE" in text or "<!ENTITY" in text:
+    if "<!" in text and ("<!DOCTYPE" in text or "<!ENTITY" in text):
         raise ForbiddenXmlError(_NO_DTD)
+    if len(text) < _MAX_NAMES * _SHORTEST_NODE:
+        return
     nodes = text.count("<") - text.count("</") + text.count("=")
     if nodes > _MAX_NODES:
         raise ForbiddenXmlError(f"The XML has over {_MAX_NODES} nodes; send smaller orders.")
-    if nodes > _MAX_NAMES and len(set(_NAME.findall(text))) > _MAX_NAMES:
+    if nodes > _MAX_NAMES and len(_names(text)) > _MAX_NAMES:
         raise ForbiddenXmlError(f"The XML has over {_MAX_NAMES} different names; use fewer.")
+
+
+def _names(text: str) -> set[str]:
+    """What may be names of elements and attributes: all of those, and perhaps other words.
+
+    One search through the whole text would hold up the other threads; these are short steps.
+    """
+    names = {_NAME_ENDS.split(piece, 1)[0] for piece in text.split("<")}
+    for piece in text.split("="):
+        names.update(piece.rsplit(None, 1)[1:])  # a name before `=` stands behind a blank
+    return names
 
 
 # What the tree may hold.
@@ -207,7 +248,9 @@ def _check_root(root: etree._Element) -> None:
     if root.tag == "Order":
         return
     _check_name(root, str(root.tag))
-    raise MalformedError(f"The root is <{shown(root.tag)}> in {line_of(root)}; it must be <Order>.")
+    raise MalformedError(
+        f"The root is <{shown(root.tag)}> in {line_of(root)}; it must be <Order>.", node=root
+    )
 
 
 def _check_instructions(root: etree._Element) -> None:
@@ -216,91 +259,135 @@ def _check_instructions(root: etree._Element) -> None:
     before, after = root.itersiblings(kind, preceding=True), root.itersiblings(kind)
     for instruction in (*before, *root.iter(kind), *after):
         raise ForbiddenXmlError(
-            f"There is a processing instruction in {line_of(instruction)}; leave it out."
+            f"There is a processing instruction in {line_of(instruction)}; leave it out.",
+            node=instruction,
         )
 
 
-def _check_attributes(root: etree._Element) -> None:
+def _check_attributes(root: etree._Element, text: str) -> None:
     """No foreign namespace, not even declared, but for the two that C# declares unused."""
+    _check_namespaces(root)
+    if text.count("=") == len(root.nsmap):
+        return  # what the root declares is all there is
     for element in root.iter(etree.Element):
-        for prefix, uri in element.nsmap.items():
-            if _TOLERATED_NAMESPACES.get(prefix) != uri:
-                raise ForbiddenXmlError(
-                    f"<{shown(element.tag)}> in {line_of(element)} declares the namespace "
-                    f"{shown(uri)}; send the order without namespaces."
-                )
+        _check_namespaces(element)
         attributes = element.items()
         if len(attributes) > _MAX_ATTRIBUTES:
             raise ForbiddenXmlError(
                 f"<{shown(element.tag)}> in {line_of(element)} has over {_MAX_ATTRIBUTES} "
-                "attributes; send fewer."
+                "attributes; send fewer.",
+                node=element,
             )
         for name, value in attributes:
             foreign = str(name).startswith("{")
             if foreign or len(name) > _MAX_NAME or len(value) > _MAX_VALUE:
                 raise ForbiddenXmlError(
                     f"The attribute {shown(name)} of <{shown(element.tag)}> in "
-                    f"{line_of(element)} is foreign or too long; leave it out."
+                    f"{line_of(element)} is foreign or too long; leave it out.",
+                    node=element,
                 )
 
 
-def _check_children(parent: etree._Element, depth: int) -> None:
-    """Names, nesting and values below `parent`, which is at this depth; the root's is 1."""
-    if depth >= _MAX_DEPTH:
-        raise ForbiddenXmlError(
-            f"<{shown(parent.tag)}> in {line_of(parent)} nests over {_MAX_DEPTH} deep; flatten it."
-        )
-    _check_between(parent, parent.text)
-    met = {"Order"}
+def _check_namespaces(element: etree._Element) -> None:
+    for prefix, uri in element.nsmap.items():
+        if _TOLERATED_NAMESPACES.get(prefix) != uri:
+            raise ForbiddenXmlError(
+                f"<{shown(element.tag)}> in {line_of(element)} declares the namespace "
+                f"{shown(uri)}; send the order without namespaces.",
+                node=element,
+            )
+
+
+def _check_children(parent: etree._Element, depth: int, survey: Survey) -> None:
+    """Names, nesting and values below `parent`, which is at this depth; the root's is 1.
+
+    What is there is noted in the survey on the way.
+    """
+    met = _entered(parent, depth, survey)
     for child in parent:
-        _check_between(parent, child.tail)
+        tail = child.tail
+        if tail and tail.strip(XML_BLANKS):
+            raise _text_between(parent)
         tag = child.tag
         if not isinstance(tag, str):
             continue  # a comment: instructions and entities have been refused
         name = SPECIFIED.get(tag)
         if name is None:
             _check_name(child, tag)
-        elif name in met:
+        elif name in met or name == "Order":
             raise AmbiguousElementError(
-                f"<{tag}> in {line_of(child)} is there already; send it once."
+                f"<{tag}> in {line_of(child)} is there already; send it once.", node=child
             )
         elif name not in REPEATABLE:
-            met.add(name)
+            met[name] = child
         if len(child) or name in CONTAINERS:
             if name in VALUES:
                 raise ForbiddenXmlError(
-                    f"<{tag}> in {line_of(child)} holds an element or a comment; send a value only."
+                    f"<{tag}> in {line_of(child)} holds an element or a comment; "
+                    "send a value only.",
+                    node=child,
                 )
-            _check_children(child, depth + 1)
-        elif len(child.text or "") > _MAX_VALUE:
-            raise ForbiddenXmlError(
-                f"<{shown(tag)}> in {line_of(child)} holds over {_MAX_VALUE} characters; "
-                "shorten it."
-            )
+            _check_children(child, depth + 1, survey)
+            continue
+        value = child.text
+        if value and (len(value) > _MAX_VALUE or value.strip(XML_BLANKS) != value):
+            _check_value(child, value, survey)
 
 
-def _check_between(parent: etree._Element, text: str | None) -> None:
-    """Text outside the elements that should hold it: what it means depends on the reader."""
-    if text is not None and text.strip(XML_BLANKS):
+def _entered(parent: etree._Element, depth: int, survey: Survey) -> dict[str, etree._Element]:
+    """Where the children of `parent` are noted: in the survey if it is the order or its type."""
+    if depth >= _MAX_DEPTH:
         raise ForbiddenXmlError(
-            f"<{shown(parent.tag)}> in {line_of(parent)} holds text outside its elements; "
-            "send elements or a value, not both."
+            f"<{shown(parent.tag)}> in {line_of(parent)} nests over {_MAX_DEPTH} deep; flatten it.",
+            node=parent,
         )
+    text = parent.text
+    if text and text.strip(XML_BLANKS):
+        raise _text_between(parent)
+    children: dict[str, etree._Element] = {}
+    if depth == 1:
+        survey.stated[parent] = children
+    elif depth == _DEPTH_OF_TYPES and specified(str(parent.tag)) in ORDER_TYPES:
+        survey.stated[parent] = children
+        survey.types.append(parent)
+    return children
+
+
+def _check_value(leaf: etree._Element, value: str, survey: Survey) -> None:
+    """A value that is too long, or has blanks around it."""
+    if len(value) > _MAX_VALUE:
+        raise ForbiddenXmlError(
+            f"<{shown(leaf.tag)}> in {line_of(leaf)} holds over {_MAX_VALUE} characters; "
+            "shorten it.",
+            node=leaf,
+        )
+    survey.padded.append(leaf)
+
+
+def _text_between(parent: etree._Element) -> ForbiddenXmlError:
+    """The refusal of text beside elements: what it means depends on the reader."""
+    return ForbiddenXmlError(
+        f"<{shown(parent.tag)}> in {line_of(parent)} holds text outside its elements; "
+        "send elements or a value, not both.",
+        node=parent,
+    )
 
 
 def _check_name(element: etree._Element, tag: str) -> None:
     """A name that is not the specification's: unknown is fine, foreign or misspelt is not."""
     if tag.startswith("{"):
         raise ForbiddenXmlError(
-            f"<{shown(tag)}> in {line_of(element)} is in a namespace; send it without one."
+            f"<{shown(tag)}> in {line_of(element)} is in a namespace; send it without one.",
+            node=element,
         )
     if len(tag) > _MAX_NAME:
         raise ForbiddenXmlError(
             f"The name <{shown(tag)}> in {line_of(element)} is over {_MAX_NAME} characters long; "
-            "shorten it."
+            "shorten it.",
+            node=element,
         )
     meant = case_variant_of(tag)
     if meant is not None:
         raise AmbiguousElementError(
-            f"<{tag}> in {line_of(element)} is written <{meant}>; send it so."
+            f"<{tag}> in {line_of(element)} is written <{meant}>; send it so.", node=element
         )

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, KeysView, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import NamedTuple
 
 from lxml import etree
 
 from ordertape.errors import AmbiguousElementError, ViolatedError
 from ordertape.model import Edit, Violation
-from ordertape.order.names import ORDER_TYPES, specified, spellings
+from ordertape.order.names import (
+    CONTAINERS,
+    ORDER_TYPES,
+    REPEATABLE,
+    SPECIFIED,
+    specified,
+    spellings,
+)
 
 XML_BLANKS = " \t\r\n"
 """What XML calls white space (XML 1.0 section 2.3); U+00A0 and its kind are text."""
@@ -20,14 +29,29 @@ DEFAULT_QUANTITY = 5000
 
 _NUMBER = re.compile(r"[0-9]{1,7}")
 _ORDER_TYPES = frozenset(ORDER_TYPES)
+_STATED = frozenset(SPECIFIED.values()).difference(REPEATABLE)
+_NOTHING: Mapping[str, etree._Element] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class _Noted:
+@dataclass(slots=True)
+class Survey:
+    """What is where in an order; reading it notes this on its way.
+
+    `stated`: the root, its order types, and what stands in each under the specification's names.
+    `types`: the order types. `padded`: the leaves with blanks around their values.
+    """
+
+    stated: dict[etree._Element, dict[str, etree._Element]] = field(default_factory=dict)
+    types: list[etree._Element] = field(default_factory=list)
+    padded: list[etree._Element] = field(default_factory=list)
+
+
+class _Noted(NamedTuple):
     """An edit; its path is told when it is asked for, because later edits may still move it."""
 
     rule: str
     at: etree._Element | str
+    """The element, or the path that it had before it was removed."""
     before: str | None
     after: str | None
 
@@ -38,11 +62,13 @@ class Order:
     `rule` is the name that edits are noted under and violations are made with.
     """
 
-    def __init__(self, root: etree._Element) -> None:
+    def __init__(self, root: etree._Element, survey: Survey | None = None) -> None:
         self.root = root
         self.rule = ""
         self._noted: list[_Noted] = []
-        self._known: _Known | None = None
+        self._survey = survey
+        self._fields: Mapping[str, etree._Element] | None = None
+        self._several: Mapping[str, Sequence[etree._Element]] = {}
         self._numbered: dict[tuple[etree._Element, str], dict[etree._Element, int]] = {}
 
     def __repr__(self) -> str:
@@ -53,7 +79,7 @@ class Order:
     @property
     def types(self) -> Sequence[etree._Element]:
         """The order-type elements, in document order; a valid order has one."""
-        return self._index().types
+        return self._surveyed().types
 
     @property
     def order_type(self) -> str | None:
@@ -90,7 +116,8 @@ class Order:
             if element.getparent() not in types:
                 raise AmbiguousElementError(
                     f"<Quantity> in {line_of(element)} stands outside the order type, where it may "
-                    "count or not; move it into the order-type element."
+                    "count or not; move it into the order-type element.",
+                    node=element,
                 )
         return sum(self._cost(element) for element in types) if types else DEFAULT_QUANTITY
 
@@ -100,7 +127,22 @@ class Order:
         That is, whatever their spelling, the children of `Order` and of the order type; what lies
         deeper, in elements that are not the specification's, is nobody's business.
         """
-        return self._index().fields.get(name, ())
+        found = (self._fields or self._index()).get(name)
+        if found is not None:
+            return self._several.get(name, (found,))
+        if name in _STATED:
+            return ()
+        tags = spellings(name)
+        return [child for parent in self._surveyed().stated for child in parent.iterchildren(*tags)]
+
+    def stated(self, parent: etree._Element) -> Mapping[str, etree._Element]:
+        """What the specification has in `Order` or in an order type, by name, as it is there."""
+        return self._surveyed().stated.get(parent, _NOTHING)
+
+    @property
+    def present(self) -> KeysView[str]:
+        """The specification's names of which there are `fields`, repeatable ones left out."""
+        return (self._fields or self._index()).keys()
 
     def elements(self, name: str) -> Iterator[etree._Element]:
         """Every element of this specified name, whatever its spelling, in document order."""
@@ -109,6 +151,10 @@ class Order:
     def leaves(self) -> Iterator[etree._Element]:
         """Every element that holds a value or nothing, in document order."""
         return (element for element in self.root.iter(etree.Element) if not len(element))
+
+    def padded(self) -> Sequence[etree._Element]:
+        """The leaves with blanks around their values, in document order."""
+        return [leaf for leaf in self._surveyed().padded if _is_padded(leaf)]
 
     def child(self, parent: etree._Element, name: str) -> etree._Element | None:
         """The first child of this specified name, whatever its spelling; None without one."""
@@ -129,10 +175,12 @@ class Order:
         which takes seconds where thousands of telephone numbers are edited.
         """
         parent = element.getparent()
-        if parent is None:
-            return f"/{element.tag!s}"
         name = str(element.tag)
+        if parent is None:
+            return f"/{name}"
         path = f"{self.xpath(parent)}/{name}"
+        if self.stated(parent).get(specified(name)) is element:
+            return path  # there is no second one
         numbered = self._numbered.get((parent, name))
         if numbered is None:
             alike = list(parent.iterchildren(name))
@@ -152,14 +200,13 @@ class Order:
     @property
     def edits(self) -> tuple[Edit, ...]:
         """Every change so far, in the order made; paths are those of the order as it is now."""
+        if not self._noted:
+            return ()
         return tuple(
-            Edit(
-                noted.rule,
-                noted.at if isinstance(noted.at, str) else self.xpath(noted.at),
-                noted.before,
-                noted.after,
-            )
-            for noted in self._noted
+            [
+                Edit(rule, at if isinstance(at, str) else self.xpath(at), before, after)
+                for rule, at, before, after in self._noted
+            ]
         )
 
     @property
@@ -183,32 +230,41 @@ class Order:
         if len(element):
             raise ValueError(f"{self.xpath(element)} has children; only a leaf has a value.")
         element.text = value or None
+        if value.strip(XML_BLANKS) != value:
+            self._survey = self._fields = None
         self._note(element, before, value)
 
     def add(self, parent: etree._Element, name: str, value: str) -> etree._Element:
         """Append a child, indented as its siblings are, and note it.
 
-        Errors: ValueError for a name or a value that XML cannot hold.
+        Errors: ValueError for a name or a value that XML cannot hold, or an element of the
+        specification that is there already: nobody knows which of two counts.
         """
-        added = etree.Element(name)
-        added.text = value or None
-        if len(parent):
-            last = parent[-1]
-            added.tail = last.tail
-            last.tail = parent[-2].tail if len(parent) > 1 else parent.text
-        parent.append(added)
-        self._moved(parent, name)
+        self._check_room(parent, name)
+        siblings = parent[-2:]
+        added = etree.SubElement(parent, name)
+        try:
+            added.text = value or None
+        except ValueError:
+            parent.remove(added)
+            raise
+        if siblings:
+            added.tail = siblings[-1].tail
+            siblings[-1].tail = siblings[0].tail if len(siblings) > 1 else parent.text
+        self._joined(parent, name, added)
         self._note(added, None, value)
         return added
 
     def rename(self, element: etree._Element, name: str) -> None:
         """Give an element another name and note both, as tags; an equal name is no edit.
 
-        Errors: ValueError for a name that XML cannot hold.
+        Errors: ValueError for a name that XML cannot hold, or that is there already, as in `add`.
         """
         before = str(element.tag)
         if name == before:
             return
+        if specified(name) != specified(before):
+            self._check_room(element.getparent(), name)
         element.tag = name
         self._moved(element.getparent(), before, name)
         self._note(element, f"<{before}>", f"<{name}>")
@@ -256,7 +312,7 @@ class Order:
         return [
             self.violation(element, code, self.unlike(element, allowed))
             for element in self.fields(name)
-            if pattern.fullmatch(self.value(element)) is None
+            if pattern.fullmatch((element.text or "").strip(XML_BLANKS)) is None
         ]
 
     def unlike(self, element: etree._Element, allowed: str) -> str:
@@ -272,17 +328,41 @@ class Order:
         """The order as UTF-8 with a declaration; comments and unknown elements are kept."""
         return etree.tostring(self.root.getroottree(), encoding="UTF-8", xml_declaration=True)
 
-    def _index(self) -> _Known:
-        if self._known is None:
-            self._known = _known(self.root)
-        return self._known
+    def _index(self) -> Mapping[str, etree._Element]:
+        """One element of each name; those of a name that several have go into `_several`."""
+        parents = self._surveyed().stated.values()
+        self._fields = fields = dict(chain.from_iterable(map(dict.items, parents)))
+        self._several = {}
+        if len(fields) < sum(map(len, parents)):
+            alike = {name: tuple(at[name] for at in parents if name in at) for name in fields}
+            self._several = {name: found for name, found in alike.items() if len(found) > 1}
+        return fields
+
+    def _surveyed(self) -> Survey:
+        if self._survey is None:
+            self._survey = survey(self.root)
+        return self._survey
 
     def _note(self, at: etree._Element | str, before: str | None, after: str | None) -> None:
         self._noted.append(_Noted(self.rule, at, before, after))
 
+    def _check_room(self, parent: etree._Element | None, name: str) -> None:
+        if parent is not None and specified(name) in self.stated(parent):
+            raise ValueError(f"There is a {name} in {self.xpath(parent)} already.")
+
+    def _joined(self, parent: etree._Element, name: str, element: etree._Element) -> None:
+        """Remember a new last child, where that is less work than another survey."""
+        self._fields = None
+        self._numbered.pop((parent, name), None)
+        meant = specified(name)
+        if meant in _ORDER_TYPES or _is_padded(element):
+            self._survey = None
+        elif meant in _STATED and parent in self._surveyed().stated:
+            self._surveyed().stated[parent][meant] = element
+
     def _moved(self, parent: etree._Element | None, *names: str) -> None:
         """Forget what was remembered of children of these names."""
-        self._known = None
+        self._survey = self._fields = None
         if parent is not None:
             for name in names:
                 self._numbered.pop((parent, name), None)
@@ -317,26 +397,27 @@ class Order:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """The children of the root and of its order types, by specified name."""
+def survey(root: etree._Element) -> Survey:
+    """A survey of an order that was edited since it was read."""
+    children = _children(root)
+    types = [child for name, child in children.items() if name in _ORDER_TYPES]
+    return Survey(
+        {root: children, **{order_type: _children(order_type) for order_type in types}},
+        types,
+        [leaf for leaf in root.iter(etree.Element) if not len(leaf) and _is_padded(leaf)],
+    )
 
-    fields: Mapping[str, Sequence[etree._Element]]
-    types: Sequence[etree._Element]
+
+def _is_padded(leaf: etree._Element) -> bool:
+    """Whether there are blanks around its value; what is there to hold others has none."""
+    value = leaf.text
+    padded = value is not None and value.strip(XML_BLANKS) != value
+    return padded and SPECIFIED.get(str(leaf.tag)) not in CONTAINERS
 
 
-def _known(root: etree._Element) -> _Known:
-    fields: dict[str, list[etree._Element]] = {}
-    types: list[etree._Element] = []
-    for child in root.iterchildren(etree.Element):
-        name = specified(str(child.tag))
-        fields.setdefault(name, []).append(child)
-        if name in _ORDER_TYPES:
-            types.append(child)
-    for order_type in types:
-        for child in order_type.iterchildren(etree.Element):
-            fields.setdefault(specified(str(child.tag)), []).append(child)
-    return _Known(fields, types)
+def _children(parent: etree._Element) -> dict[str, etree._Element]:
+    named = ((SPECIFIED.get(str(child.tag)), child) for child in parent.iterchildren(etree.Element))
+    return {name: child for name, child in named if name is not None and name not in REPEATABLE}
 
 
 def line_of(node: etree._Element) -> str:

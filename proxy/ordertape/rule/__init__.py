@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from ordertape.rule.applying import RuleSet, Verdict
 from ordertape.rule.building import Fields, build_rules, field_names
-from ordertape.rule.finding import GROUP, discover
+from ordertape.rule.finding import GROUP, discover, find
 from ordertape.rule.protocol import (
     Configured,
     Normalizes,
@@ -33,4 +33,5 @@ __all__ = [
     "build_rules",
     "discover",
     "field_names",
+    "find",
 ]

@@ -5,13 +5,24 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
 
 from ordertape.errors import RefusedError, RuleFailedError
 from ordertape.model import Edit, Violation
 from ordertape.order import Order
 from ordertape.rule.protocol import Configured
+
+_Validation: TypeAlias = tuple[
+    str,
+    Configured,
+    Callable[[Order], Iterable[Violation]],
+    Collection[str] | None,
+    Callable[[Violation], Violation],
+]
+"""A rule's name, the rule, its method, what it concerns, and what makes a violation its own."""
 
 MOST_VIOLATIONS = 1000
 """How many violations of one order are told; of more, their number is told last."""
@@ -29,8 +40,8 @@ class Verdict:
 class _Steps:
     """What of a set's rules is called, with the rules whose methods these are."""
 
-    normalize: tuple[tuple[Configured, Callable[[Order], None]], ...]
-    validate: tuple[tuple[Configured, Callable[[Order], Iterable[Violation]]], ...]
+    normalize: tuple[tuple[str, Configured, Callable[[Order], None]], ...]
+    validate: tuple[_Validation, ...]
 
 
 @dataclass(frozen=True)
@@ -61,8 +72,8 @@ class RuleSet:
         refusal too.
         """
         steps = self._steps.get(account) or self._steps[None]
-        for configured, normalize in steps.normalize:
-            order.rule = configured.name
+        for name, configured, normalize in steps.normalize:
+            order.rule = name
             try:
                 normalize(order)
             except RefusedError:
@@ -71,10 +82,13 @@ class RuleSet:
                 raise _failed(configured, type(error).__name__) from error
         edited = order.edited
         found: list[Violation] = []
-        for configured, validate in steps.validate:
-            order.rule = configured.name
+        present = order.present
+        for name, configured, validate, concerns, under in steps.validate:
+            if concerns is not None and present.isdisjoint(concerns):
+                continue
+            order.rule = name
             try:
-                found += [_under(configured, violation) for violation in validate(order)]
+                found += map(under, validate(order))
             except RefusedError:
                 raise
             except Exception as error:  # a stranger's code may raise anything
@@ -87,8 +101,12 @@ class RuleSet:
 def _steps(rules: Iterable[Configured]) -> _Steps:
     active = [configured for configured in rules if configured.severity != "off"]
     return _Steps(
-        tuple((c, c.rule.normalize) for c in active if hasattr(c.rule, "normalize")),
-        tuple((c, c.rule.validate) for c in active if hasattr(c.rule, "validate")),
+        tuple((c.name, c, c.rule.normalize) for c in active if hasattr(c.rule, "normalize")),
+        tuple(
+            (c.name, c, c.rule.validate, getattr(c.rule, "concerns", None), partial(_under, c))
+            for c in active
+            if hasattr(c.rule, "validate")
+        ),
     )
 
 

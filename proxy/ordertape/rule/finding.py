@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
-from itertools import chain
 from pathlib import Path
 from types import ModuleType
+from typing import get_type_hints
 
-from ordertape.errors import StartUpError
+from ordertape.errors import ConfigurationError, Problem, StartUpError
+from ordertape.order import is_specified
 from ordertape.rule.protocol import Registered
 
 GROUP = "ordertape.rules"
@@ -19,6 +21,9 @@ GROUP = "ordertape.rules"
 
 RESERVED = "severity"
 """What every rule has beside its own fields."""
+
+FILES = "files"
+"""What stands in the configuration beside the rules' names."""
 
 _WORD = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
@@ -28,55 +33,84 @@ def discover(
 ) -> Mapping[str, Registered]:
     """Every rule, by name; `found` None stands for the group's entry points.
 
-    Errors: StartUpError for two rules of one name, a rule that cannot be imported, or a class that
-    is no rule.
+    Errors: ConfigurationError for two rules of one name, rules that cannot be imported, and
+    classes that are no rules.
     """
-    installed = entry_points(group=GROUP) if found is None else found
-    rules: dict[str, Registered] = {}
-    for rule in chain(map(_from_package, installed), *map(_from_file, files)):
-        standing = rules.get(rule.name)
-        if standing is not None:
-            raise StartUpError(
-                f"There are two rules named {rule.name}, of {standing.package} and of "
-                f"{rule.package}; uninstall or rename one."
-            )
-        rules[rule.name] = rule
+    rules, problems = find(found, files)
+    if problems:
+        raise ConfigurationError(problems)
     return rules
 
 
-def _from_package(entry_point: EntryPoint) -> Registered:
+def find(
+    found: Iterable[EntryPoint] | None = None, files: Iterable[Path] = ()
+) -> tuple[Mapping[str, Registered], tuple[Problem, ...]]:
+    """Every rule that is one, by name, and what is wrong with the others."""
+    installed = entry_points(group=GROUP) if found is None else found
+    sources: list[tuple[str, Callable[[], Iterator[Registered]]]] = [
+        *(("", partial(_from_package, entry_point)) for entry_point in installed),
+        *((f"rules.{FILES}.{n}", partial(_from_file, file)) for n, file in enumerate(files)),
+    ]
+    rules: dict[str, Registered] = {}
+    problems: list[Problem] = []
+    for key, rules_in in sources:
+        try:
+            for rule in rules_in():
+                _check_name(rule, rules.get(rule.name))
+                rules[rule.name] = rule
+        except StartUpError as error:
+            problems.append(Problem(key, str(error)))
+    return rules, tuple(problems)
+
+
+def _check_name(rule: Registered, standing: Registered | None) -> None:
+    if standing is not None:
+        raise StartUpError(
+            f"There are two rules named {rule.name}, of {standing.package} and of "
+            f"{rule.package}; uninstall or rename one."
+        )
+    if rule.name == FILES:
+        raise StartUpError(
+            f"The rule {rule.name} of {rule.package} has the name that rule files have in the "
+            "configuration; rename it."
+        )
+
+
+def _from_package(entry_point: EntryPoint) -> Iterator[Registered]:
     package = entry_point.dist.name if entry_point.dist else entry_point.value
     version = entry_point.dist.version if entry_point.dist else ""
     try:
         rule = entry_point.load()
-    except Exception as error:  # a stranger's module may raise anything on import
+    except (Exception, SystemExit) as error:  # a stranger's module may raise anything on import
         raise StartUpError(
             f"The rule {entry_point.name} of {package} cannot be imported "
             f"({type(error).__name__}: {error}); mend or uninstall it."
         ) from error
-    return _checked(entry_point.name, rule, package, version)
+    yield _checked(entry_point.name, rule, package, version)
 
 
 def _from_file(path: Path) -> Iterator[Registered]:
     """The rules that a file defines: `UpperCaseState` is named `upper-case-state`.
 
-    A change of the file is another version of the package, and read anew.
+    Classes whose names begin with `_` are the file's own affair. A change of the file is another
+    version of the package, and read anew.
     """
     try:
         source = path.read_bytes()
     except OSError as error:
         raise StartUpError(
-            f"The rule file {path} cannot be read ({error.strerror}); correct `rules`."
+            f"The rule file {path} cannot be read ({error.strerror}); correct its path."
         ) from error
     version = hashlib.sha256(source).hexdigest()[:12]
     module = _imported(path, source, f"ordertape_rule_file_{version}")
-    found = [
+    found = dict.fromkeys(
         value
         for value in vars(module).values()
         if isinstance(value, type)
         and value.__module__ == module.__name__
+        and not value.__name__.startswith("_")
         and (hasattr(value, "normalize") or hasattr(value, "validate"))
-    ]
+    )
     if not found:
         raise StartUpError(
             f"The rule file {path} defines no rule; a rule is a frozen dataclass with normalize "
@@ -93,7 +127,7 @@ def _imported(path: Path, source: bytes, name: str) -> ModuleType:
     sys.modules[name] = module  # dataclasses and type hints look their module up
     try:
         exec(compile(source, path, "exec"), vars(module))  # noqa: S102 - the operator's own code
-    except Exception as error:  # it may raise anything
+    except (Exception, SystemExit) as error:  # it may raise anything
         del sys.modules[name]
         raise StartUpError(
             f"The rule file {path} cannot be imported ({type(error).__name__}: {error}); mend it."
@@ -111,5 +145,17 @@ def _checked(name: str, rule: object, package: str, version: str) -> Registered:
     if RESERVED in getattr(rule, "__dataclass_fields__", {}):
         raise StartUpError(
             f"{where} has a field named {RESERVED}, which every rule has; rename it."
+        )
+    try:
+        get_type_hints(rule)
+    except Exception as error:  # an annotation is any expression
+        raise StartUpError(
+            f"{where} has a field whose type cannot be found ({error}); import it at run time too."
+        ) from error
+    unknown = [element for element in getattr(rule, "concerns", ()) if not is_specified(element)]
+    if unknown:
+        raise StartUpError(
+            f"{where} concerns {unknown[0]}, which is no element of the specification; "
+            "leave `concerns` out, or correct it."
         )
     return Registered(name, rule, package, version)

@@ -28,7 +28,11 @@ class Normalizes(Protocol):
 
 
 class Validates(Protocol):
-    """A rule that finds fault with orders, after every rule has normalised."""
+    """A rule that finds fault with orders, after every rule has normalised.
+
+    It may have `concerns: ClassVar[tuple[str, ...]]`, elements under the specification's names:
+    it is then asked only about orders that have one of them among their `fields`.
+    """
 
     def validate(self, order: Order) -> Iterable[Violation]:
         """Every violation, best made with `order.violation`; the order is not changed."""

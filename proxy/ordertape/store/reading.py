@@ -186,6 +186,13 @@ class Reader:
             after = rows[-1].seq
             left = None if left is None else left - size
 
+    def count(self, asked: Filter) -> int:
+        """How many exchanges `list` would give."""
+        conditions, values = _conditions(asked)
+        found = self._all(f"SELECT count(*) FROM exchange{_where(conditions)}", values)  # noqa: S608 - names of fields
+        matching = int(found[0][0])
+        return matching if asked.limit is None else min(matching, asked.limit)
+
     def show(self, ident: str) -> Full | None:
         """The exchange with this id, or the beginning of one (8 characters or more).
 
@@ -273,7 +280,7 @@ class Reader:
     def _rows(
         self, conditions: Sequence[str], values: Sequence[Any], limit: int, *, newest_first: bool
     ) -> Sequence[Row]:
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        where = _where(conditions)
         order = "DESC" if newest_first else "ASC"
         found = self._all(f"{_SELECT_ROWS}{where} ORDER BY seq {order} LIMIT ?", (*values, limit))
         wanted = json.dumps([columns[0] for columns in found])
@@ -318,6 +325,10 @@ def _conditions(asked: Filter) -> tuple[Sequence[str], Sequence[Any]]:
     if asked.until is not None:
         found["received_at < ?"] = asked.until
     return list(found), list(found.values())
+
+
+def _where(conditions: Sequence[str]) -> str:
+    return f" WHERE {' AND '.join(conditions)}" if conditions else ""
 
 
 def _row(columns: Sequence[Any], edits: tuple[Edit, ...], violations: tuple[Violation, ...]) -> Row:

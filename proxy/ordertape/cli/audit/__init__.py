@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from ordertape.cli.audit.list import list_exchanges
+from ordertape.cli.audit.recheck import recheck_orders
 from ordertape.cli.audit.show import show
 
 
@@ -14,4 +15,5 @@ def command() -> None:
 
 
 command.add_command(list_exchanges)
+command.add_command(recheck_orders)
 command.add_command(show)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -14,56 +12,29 @@ import click
 from rich.cells import cell_len
 
 from ordertape.cli.audit.as_json import moment, row_as_json
-from ordertape.cli.options import Moment, Word, store_options
-from ordertape.cli.terminal import columns, printable
-from ordertape.model import Origin, State
-from ordertape.store.reading import Filter, Reader, Row
+from ordertape.cli.audit.filters import asked_for, filter_options
+from ordertape.cli.options import store_options
+from ordertape.cli.terminal import columns, printable, width
+from ordertape.store.reading import Reader, Row
 
 _HEADINGS = ("received", "id", "state", "account", "request", "order", "cost", "status", "ms")
 _NUMBERS = ("cost", "status", "ms")
 
 
-def _state(_: click.Context, __: click.Parameter, value: str | None) -> State | None:
-    return None if value is None else State(value.upper().replace("-", "_"))
-
-
 @click.command("list")
 @store_options
-@click.option("--account", type=Word(), help="The account of the path.")
-@click.option(
-    "--state",
-    type=click.Choice([state.token for state in State], case_sensitive=False),
-    callback=_state,
-    help="Where the exchange stands.",
-)
-@click.option("--since", type=Moment(), help="Received at this time or later.")
-@click.option("--until", type=Moment(), help="Received before this time.")
-@click.option("--order-id", type=Word(), help="The service's id of the order.")
-@click.option("--customer-order-id", type=Word(), help="The client's id of the order.")
-@click.option(
-    "--status", type=click.IntRange(100, 999), help="The status that the client was given."
-)
-@click.option(
-    "--origin",
-    type=click.Choice([*(origin.value for origin in Origin), "all"]),
-    help="What answered [live where there are any, else all].",
-)
-@click.option("--limit", type=click.IntRange(1, 10**9), default=100, show_default=True)
+@filter_options(limit=100)
 @click.option("--json", "as_json", is_flag=True, help="JSON Lines, all fields.")
 def list_exchanges(
     *,
     db: Path,
-    origin: str | None,
     limit: int,
     as_json: bool,
     **conditions: Any,  # noqa: ANN401 - the options above
 ) -> None:
     """List exchanges, the newest first."""
     with Reader(db) as reader:
-        if origin is None and reader.has_live():
-            origin = Origin.LIVE.value
-        chosen = None if origin in {None, "all"} else Origin(origin)
-        rows = reader.list(Filter(origin=chosen, limit=limit + 1, **conditions))
+        rows = reader.list(asked_for(reader, limit=limit + 1, **conditions))
         shown = islice(rows, limit)
         if as_json:
             for row in shown:
@@ -81,7 +52,7 @@ def _lines(rows: Sequence[Row]) -> Iterable[str]:
         return ["No exchange matches."]
     cells = [_cells(row) for row in rows]
     table = columns(_HEADINGS, cells, right=_NUMBERS)
-    room = _room()
+    room = width()
     if room is None or max(map(cell_len, table[1:])) <= room:
         return table
     return [line for row in cells for line in _two_lines(dict(zip(_HEADINGS, row, strict=True)))]
@@ -106,10 +77,3 @@ def _two_lines(row: dict[str, str]) -> Iterator[str]:
     yield printable(first.rstrip())
     cost = f"cost {row['cost']}" if row["cost"] else ""
     yield printable("  ".join(filter(None, ("  " + row["id"], row["order"], cost))))
-
-
-def _room() -> int | None:
-    """Columns of the terminal; None where there is none, so that nothing need fit."""
-    if sys.stdout is None or not sys.stdout.isatty():
-        return None
-    return os.get_terminal_size(sys.stdout.fileno()).columns or None

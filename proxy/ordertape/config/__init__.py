@@ -1,0 +1,12 @@
+"""The configuration: flags over `ORDERTAPE_*` over `ordertape.toml` over defaults, as one model.
+
+`model` says what there is, `loading` reads it, `wording` says what is wrong with it, and `sources`
+and `statements` where that was said.
+"""
+
+from __future__ import annotations
+
+from ordertape.config.loading import DEFAULT_FILE, Loaded, examine, load, rows, without_secrets
+from ordertape.config.model import Settings
+
+__all__ = ["DEFAULT_FILE", "Loaded", "Settings", "examine", "load", "rows", "without_secrets"]

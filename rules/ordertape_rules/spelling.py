@@ -1,0 +1,54 @@
+"""Names that official clients spell in their own way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from lxml import etree
+
+from ordertape.model import Violation
+from ordertape.order import SPELLINGS, Order, specified
+
+_SPECIFIED = tuple(dict.fromkeys(SPELLINGS.values()))
+
+
+@dataclass(frozen=True)
+class Spelling:
+    """Warn of elements under a spelling that official clients use and the specification has not.
+
+    They mean, cost and are judged the same under either; whether the service takes these
+    spellings is not known. `ZipSearchAndOrderType` is one, for `ZIPSearchAndOrderType`.
+    Codes: 94002.
+    Source: orders API, payload segments; the vendor's own client libraries.
+    """
+
+    action: Literal["forward", "rename", "refuse"] = "forward"
+    """What becomes of such an element: it is forwarded as sent with a warning, renamed to the
+    specification's name, or refused."""
+
+    concerns: ClassVar[tuple[str, ...]] = _SPECIFIED
+    example: ClassVar[str] = (
+        "<Order><SiteId>743</SiteId><PartialAllowed>true</PartialAllowed>"
+        "<ZipSearchAndOrderType><Zip>27606</Zip><Quantity>1</Quantity></ZipSearchAndOrderType>"
+        "</Order>"
+    )
+
+    def normalize(self, order: Order) -> None:
+        """Rename what is misspelt, if told to."""
+        if self.action == "rename":
+            for element in _misspelt(order):
+                order.rename(element, specified(str(element.tag)))
+
+    def validate(self, order: Order) -> Iterator[Violation]:
+        """One violation for each element that is misspelt."""
+        severity = "enforce" if self.action == "refuse" else "warn"
+        for element in _misspelt(order):
+            tag = str(element.tag)
+            message = f"{tag} is the specification's {specified(tag)} misspelt; send it so."
+            yield order.violation(element, "94002", message, severity)
+
+
+def _misspelt(order: Order) -> list[etree._Element]:
+    return [element for name in _SPECIFIED for element in order.fields(name) if element.tag != name]

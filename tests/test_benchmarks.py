@@ -1,0 +1,25 @@
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+def test_reading_is_measured_beside_a_bare_parse_in_the_same_run() -> None:
+    shortest = ("--rounds", "1", "--calls", "1", "--json")
+    run = subprocess.run(
+        [sys.executable, str(BENCHMARKS / "reading.py"), *shortest],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    measured = json.loads(run.stdout)
+    assert {(row["order"], row["case"]) for row in measured["rows"]} == {
+        (order, case)
+        for order in ("needs nothing", "is changed", "as from C#")
+        for case in ("bare", "read", "read, rules", "read, rules, serialise")
+    }
+    assert all(row["least"] <= row["x bare"] <= row["greatest"] for row in measured["rows"])
+    assert [row["x bare"] for row in measured["rows"] if row["case"] == "bare"] == [1.0] * 3
