@@ -295,7 +295,7 @@ class Idle:
         (Demanding, "Demanding needs limit; give check_rule one with its fields set."),
         (Thawed, "Thawed is not a frozen dataclass; make it one."),
         (Thawed(), "Thawed is not a frozen dataclass; make it one."),
-        (Idle, "Idle has neither normalize nor validate; give it one."),
+        (Idle, "Idle has no normalize, validate, formats; give it one of them."),
         (len, "builtin_function_or_method is not a frozen dataclass; make it one."),
     ],
 )

@@ -220,7 +220,7 @@ def test_what_rules_and_reading_refused_is_told_from_what_others_did(
             policy(),
             (
                 Violation(
-                    "cost",
+                    "rules",
                     "94002",
                     "/Order",
                     0,

@@ -211,7 +211,10 @@ def test_a_strangers_package_is_found_with_its_name_and_version(tmp_path: Path) 
         ),
         (
             [("a", "ordertape.model:Edit")],
-            "The rule a of ordertape.model:Edit has neither normalize nor validate; give it one.",
+            (
+                "The rule a of ordertape.model:Edit has no normalize, validate, formats; "
+                "give it one of them."
+            ),
         ),
         (
             [("a", "ordertape_rules.order_defaults:OrderDefaults")] * 2,
@@ -233,7 +236,7 @@ def test_what_is_no_rule_stops_start_up(entries: list[tuple[str, str]], sentence
     [
         (Thawed, "not a frozen dataclass"),
         (Plain, "not a frozen dataclass"),
-        (Idle, "neither normalize nor validate"),
+        (Idle, "no normalize, validate, formats"),
         (Severe, "a field named severity"),
     ],
 )

@@ -150,15 +150,15 @@ class House:
         (
             HEAD + RULE.replace("House", "_House"),
             (
-                "The rule file FILE defines no rule; a rule is a frozen dataclass with normalize "
-                "or validate."
+                "The rule file FILE defines no rule; a rule is a frozen dataclass with normalize, "
+                "validate or formats."
             ),
         ),
         (
             "from ordertape_rules.trim_whitespace import TrimWhitespace",
             (
-                "The rule file FILE defines no rule; a rule is a frozen dataclass with normalize "
-                "or validate."
+                "The rule file FILE defines no rule; a rule is a frozen dataclass with normalize, "
+                "validate or formats."
             ),
         ),
         (

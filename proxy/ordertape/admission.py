@@ -8,7 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ordertape import canonical, coding
-from ordertape.errors import UnsupportedTypeError
+from ordertape.errors import (
+    RefusedError,
+    TooLargeError,
+    UnsupportedTypeError,
+    ViolatedError,
+)
 from ordertape.model import Body, Edit, Headers, Request, Violation
 from ordertape.order import Order, media_type_ok, read_order
 from ordertape.redaction import Redaction
@@ -38,20 +43,25 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What the rules made of an order, and the request that leaves if they let it.
+    """What the rules made of an order, and the request that leaves unless there is a `refusal`.
 
-    `rewritten`: `forward` has another body than came.
+    `rewritten`: `forward` has another body than came. `cost` is in telephone numbers, None in a
+    refusal.
     """
 
     forward: Request
-    rewritten: bool
-    edits: tuple[Edit, ...]
-    violations: tuple[Violation, ...]
+    rewritten: bool = False
+    edits: tuple[Edit, ...] = ()
+    violations: tuple[Violation, ...] = ()
+    cost: int | None = None
+    refusal: RefusedError | None = None
 
 
 def read(request: Request, policy: Policy) -> Order:
     """The order that a request holds. Errors: RefusedError for what cannot be read safely."""
     headers, body = request.headers, request.body.held
+    if len(body) > policy.limit:
+        raise TooLargeError(f"The body passes {policy.limit} bytes; split the order.")
     media_type = headers.get(b"content-type")
     if not media_type_ok(media_type, body):
         raise UnsupportedTypeError("An order is XML; send it with Content-Type: application/xml.")
@@ -74,20 +84,31 @@ def match_key(request: Request, order: Order | None, redaction: Redaction) -> st
 
 
 def judge(order: Order, request: Request, policy: Policy, account: str | None) -> Judgement:
-    """Apply the rules. An order that they left alone leaves byte for byte as it came.
+    """Apply the rules, and compute the cost. An order that they leave alone leaves as it came.
 
     So does one whose client forbids changes: it was judged as the rules would have it, and the
-    record warns that it did not leave so. Errors: RuleFailedError.
+    record warns that it did not leave so.
     """
-    verdict = policy.rules.apply(order, account)
-    violations = verdict.violations
-    forward, rewritten = request, order.changed
+    try:
+        verdict = policy.rules.apply(order, account)
+    except RefusedError as error:
+        return Judgement(request, refusal=error)
+    forward, rewritten, violations = request, order.changed, verdict.violations
     if rewritten and coding.forbids_changes(request.headers):
         rewritten = False
         violations = (*violations, _LEFT_AS_RECEIVED)
     elif rewritten:
         forward = _rewritten(request, order.serialize())
-    return Judgement(forward, rewritten, verdict.edits, violations)
+    judged = Judgement(forward, rewritten, verdict.edits, violations)
+    enforced = tuple(found for found in violations if found.severity == "enforce")
+    if enforced:
+        return replace(judged, refusal=ViolatedError(enforced))
+    try:
+        return replace(judged, cost=order.cost)
+    except ViolatedError as error:
+        return replace(judged, violations=(*error.violations, *violations), refusal=error)
+    except RefusedError as error:
+        return replace(judged, refusal=error)
 
 
 def _rewritten(request: Request, body: bytes) -> Request:

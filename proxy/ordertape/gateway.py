@@ -30,7 +30,6 @@ from ordertape.errors import (
     RefusedError,
     RuleFailedError,
     UnavailableError,
-    ViolatedError,
 )
 from ordertape.model import (
     SAFE_METHODS,
@@ -244,11 +243,10 @@ class Gateway:
             quantity=order.quantity,
             edits=judged.edits,
             violations=judged.violations,
+            cost=judged.cost,
         )
-        enforced = tuple(found for found in judged.violations if found.severity == "enforce")
-        if enforced:
-            raise ViolatedError(enforced)
-        passage.exchange = replace(passage.exchange, cost=order.cost)
+        if judged.refusal is not None:
+            raise judged.refusal
 
     async def _worked_out(
         self, passage: _Passage, work: Callable[[*_Arguments], _Result], *arguments: *_Arguments

@@ -17,7 +17,7 @@ from lxml import etree
 from ordertape import admission, hops
 from ordertape.admission import Policy
 from ordertape.coding import forbids_changes
-from ordertape.errors import MalformedError, RefusedError, TooLargeError, ViolatedError
+from ordertape.errors import MalformedError, RefusedError, ViolatedError
 from ordertape.model import Body, Edit, Kind, Message, Request, State, Violation
 from ordertape.order import read_tree
 from ordertape.route import classify
@@ -54,7 +54,7 @@ class Rechecked:
     """A recorded order under another rule set.
 
     `violations` is all that is found now, warnings too. What cannot be read or fails has one by
-    `reading`, `rules` or `cost`. The edits are set where the normal form is another.
+    `reading` or `rules`. The edits are set where the normal form is another.
     """
 
     row: Row
@@ -160,28 +160,22 @@ class _Judged:
 
 
 def _judged(request: Request, policy: Policy, account: str | None) -> _Judged:
-    """Take the steps that the gateway takes with an order before it is sent."""
-    step, warned = "reading", tuple[Violation, ...]()
+    """What the gateway would make of this order before it sends anything."""
     try:
-        if len(request.body.held) > policy.limit:
-            raise TooLargeError(f"The body passes {policy.limit} bytes; split the order.")
         order = admission.read(request, policy)
-        step = "rules"
-        forward = replace(request, headers=hops.end_to_end(request.headers))
-        judged = admission.judge(order, forward, policy, account)
-        if any(found.severity == "enforce" for found in judged.violations):
-            return _Judged(refused=True, violations=judged.violations)
-        step, warned = "cost", judged.violations
-        _ = order.cost
-    except ViolatedError as error:
-        return _Judged(refused=True, violations=(*error.violations, *warned))
     except RefusedError as error:
-        found = Violation(step, error.code, "/Order", 0, str(error))
-        return _Judged(refused=True, violations=(found, *warned))
+        return _Judged(refused=True, violations=(_said("reading", error),))
+    forward = replace(request, headers=hops.end_to_end(request.headers))
+    judged = admission.judge(order, forward, policy, account)
+    refusal, violations = judged.refusal, judged.violations
+    if refusal is not None and not isinstance(refusal, ViolatedError):
+        violations = (_said("rules", refusal), *violations)
     rewritten = (judged.forward.body.held, order.root) if judged.rewritten else None
-    return _Judged(
-        refused=False, edits=judged.edits, violations=judged.violations, rewritten=rewritten
-    )
+    return _Judged(refusal is not None, judged.edits, violations, rewritten)
+
+
+def _said(step: str, error: RefusedError) -> Violation:
+    return Violation(step, error.code, "/Order", 0, str(error))
 
 
 def _same_form(

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ordertape.model import Violation
-from ordertape.order import Order
-
-_NPA = re.compile(r"[2-9][0-9]{2}")
+from ordertape.order import Format
 
 
 @dataclass(frozen=True)
@@ -22,13 +18,11 @@ class AreaCode:
     Source: orders API, AreaCode.
     """
 
-    concerns: ClassVar[tuple[str, ...]] = ("AreaCode",)
+    formats: ClassVar[Mapping[str, Format]] = {
+        "AreaCode": Format(r"[2-9][0-9]{2}", "5002", "three digits, the first from 2 to 9"),
+    }
     example: ClassVar[str] = (
         "<Order><SiteId>743</SiteId><PartialAllowed>true</PartialAllowed>"
         "<AreaCodeSearchAndOrderType><AreaCode>117</AreaCode><Quantity>1</Quantity>"
         "</AreaCodeSearchAndOrderType></Order>"
     )
-
-    def validate(self, order: Order) -> Iterable[Violation]:
-        """One violation for each AreaCode that is malformed."""
-        return order.malformed("AreaCode", _NPA, "5002", "three digits, the first from 2 to 9")

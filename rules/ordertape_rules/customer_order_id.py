@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ordertape.model import Violation
-from ordertape.order import Order
-
-_WORDS = re.compile(r"[A-Za-z0-9 -]{0,40}")
+from ordertape.order import Format
 
 
 @dataclass(frozen=True)
@@ -22,16 +18,14 @@ class CustomerOrderId:
     Source: orders API, common POST table; the service's error codes.
     """
 
-    concerns: ClassVar[tuple[str, ...]] = ("CustomerOrderId",)
+    formats: ClassVar[Mapping[str, Format]] = {
+        "CustomerOrderId": Format(
+            r"[A-Za-z0-9 -]{0,40}", "5052", "at most 40 letters, digits, dashes and spaces"
+        ),
+    }
     example: ClassVar[str] = (
         "<Order><SiteId>743</SiteId><PartialAllowed>true</PartialAllowed>"
         "<CustomerOrderId>order_1</CustomerOrderId>"
         "<AreaCodeSearchAndOrderType><AreaCode>617</AreaCode><Quantity>1</Quantity>"
         "</AreaCodeSearchAndOrderType></Order>"
     )
-
-    def validate(self, order: Order) -> Iterable[Violation]:
-        """One violation for each CustomerOrderId that is malformed."""
-        return order.malformed(
-            "CustomerOrderId", _WORDS, "5052", "at most 40 letters, digits, dashes and spaces"
-        )

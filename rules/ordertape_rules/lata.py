@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ordertape.model import Violation
-from ordertape.order import Order
-
-_LATA = re.compile(r"[0-9]{1,5}")
+from ordertape.order import Format
 
 
 @dataclass(frozen=True)
@@ -22,13 +18,11 @@ class Lata:
     Source: orders API, Lata.
     """
 
-    concerns: ClassVar[tuple[str, ...]] = ("Lata",)
+    formats: ClassVar[Mapping[str, Format]] = {
+        "Lata": Format(r"[0-9]{1,5}", "5002", "one to five digits"),
+    }
     example: ClassVar[str] = (
         "<Order><SiteId>743</SiteId><PartialAllowed>true</PartialAllowed>"
         "<LATASearchAndOrderType><Lata>224000</Lata><Quantity>1</Quantity></LATASearchAndOrderType>"
         "</Order>"
     )
-
-    def validate(self, order: Order) -> Iterable[Violation]:
-        """One violation for each Lata that is malformed."""
-        return order.malformed("Lata", _LATA, "5002", "one to five digits")

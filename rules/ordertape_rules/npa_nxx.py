@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ordertape.model import Violation
-from ordertape.order import Order
-
-_NPA_NXX = re.compile(r"[2-9][0-9]{2}[2-9][0-9]{2}")
-_NPA_NXX_X = re.compile(r"[2-9][0-9]{2}[2-9][0-9]{2}[0-9]")
+from ordertape.order import Format
 
 
 @dataclass(frozen=True)
@@ -23,18 +18,18 @@ class NpaNxx:
     Source: orders API, Npa-Nxx or Npa-Nxxxx with EnableLCA.
     """
 
-    concerns: ClassVar[tuple[str, ...]] = ("NpaNxx", "NpaNxxX")
+    formats: ClassVar[Mapping[str, Format]] = {
+        "NpaNxx": Format(
+            r"(?:[2-9][0-9]{2}){2}", "5002", "six digits, the first and the fourth from 2 to 9"
+        ),
+        "NpaNxxX": Format(
+            r"(?:[2-9][0-9]{2}){2}[0-9]",
+            "5002",
+            "seven digits, the first and the fourth from 2 to 9",
+        ),
+    }
     example: ClassVar[str] = (
         "<Order><SiteId>743</SiteId><PartialAllowed>true</PartialAllowed>"
         "<NPANXXSearchAndOrderType><NpaNxx>919139</NpaNxx><EnableLCA>false</EnableLCA>"
         "<Quantity>1</Quantity></NPANXXSearchAndOrderType></Order>"
     )
-
-    def validate(self, order: Order) -> Iterable[Violation]:
-        """One violation for each that is malformed."""
-        six = "six digits, the first and the fourth from 2 to 9"
-        seven = "seven digits, the first and the fourth from 2 to 9"
-        return (
-            *order.malformed("NpaNxx", _NPA_NXX, "5002", six),
-            *order.malformed("NpaNxxX", _NPA_NXX_X, "5002", seven),
-        )

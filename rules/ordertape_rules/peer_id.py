@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ordertape.model import Violation
-from ordertape.order import Order
-
-_DIGITS = re.compile(r"[0-9]*")
+from ordertape.order import Format
 
 
 @dataclass(frozen=True)
@@ -22,14 +18,12 @@ class PeerId:
     Source: orders API, common POST table; the service's error codes.
     """
 
-    concerns: ClassVar[tuple[str, ...]] = ("PeerId",)
+    formats: ClassVar[Mapping[str, Format]] = {
+        "PeerId": Format(r"[0-9]*", "5023", "digits, or leave it out"),
+    }
     example: ClassVar[str] = (
         "<Order><SiteId>743</SiteId><PartialAllowed>true</PartialAllowed>"
         "<PeerId>peer-1</PeerId>"
         "<AreaCodeSearchAndOrderType><AreaCode>617</AreaCode><Quantity>1</Quantity>"
         "</AreaCodeSearchAndOrderType></Order>"
     )
-
-    def validate(self, order: Order) -> Iterable[Violation]:
-        """One violation for each PeerId that is malformed."""
-        return order.malformed("PeerId", _DIGITS, "5023", "digits, or leave it out")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
 from ordertape.model import Violation
-from ordertape.order import Order
+from ordertape.order import Format, Order
 
-_SOMETHING = re.compile(r"(?s:.+)")
 _PLACES = ("RateCenter", "City")
 
 
@@ -25,19 +23,17 @@ class Place:
     """
 
     concerns: ClassVar[tuple[str, ...]] = _PLACES
+    formats: ClassVar[Mapping[str, Format]] = dict.fromkeys(
+        _PLACES, Format(r"(?s:.+)", "5002", "its name")
+    )
     example: ClassVar[str] = (
         "<Order><SiteId>743</SiteId><PartialAllowed>true</PartialAllowed>"
         "<CitySearchAndOrderType><City>RALEIGH</City><Quantity>1</Quantity>"
         "</CitySearchAndOrderType></Order>"
     )
 
-    def validate(self, order: Order) -> Iterable[Violation]:
-        """One violation for each that is empty, and one for each order type that lacks a State."""
-        found = [
-            violation
-            for name in _PLACES
-            for violation in order.malformed(name, _SOMETHING, "5002", "its name")
-        ]
+    def validate(self, order: Order) -> Iterator[Violation]:
+        """One violation for each order type that has a place and lacks a State."""
         for order_type in order.types:
             stated = order.stated(order_type)
             places = [name for name in _PLACES if name in stated]
@@ -46,5 +42,4 @@ class Place:
                     f"{order_type.tag!s} has {' and '.join(places)} but no State; "
                     "send the State beside it."
                 )
-                found.append(order.violation(order_type, "5002", message))
-        return found
+                yield order.violation(order_type, "5002", message)

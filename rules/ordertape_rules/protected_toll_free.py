@@ -30,7 +30,7 @@ class ProtectedTollFree:
 
     def validate(self, order: Order) -> Iterable[Violation]:
         """One violation for each TnAttribute that is Protected."""
-        if order.present.isdisjoint(_TOLL_FREE):
+        if not any(order.fields(name) for name in _TOLL_FREE):
             return ()
         message = (
             "TnAttribute is 'Protected', which toll-free numbers cannot be; send the order without."

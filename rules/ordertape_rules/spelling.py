@@ -9,9 +9,7 @@ from typing import ClassVar, Literal
 from lxml import etree
 
 from ordertape.model import Violation
-from ordertape.order import SPELLINGS, Order, specified
-
-_SPECIFIED = tuple(dict.fromkeys(SPELLINGS.values()))
+from ordertape.order import Order, specified
 
 
 @dataclass(frozen=True)
@@ -28,7 +26,6 @@ class Spelling:
     """What becomes of such an element: it is forwarded as sent with a warning, renamed to the
     specification's name, or refused."""
 
-    concerns: ClassVar[tuple[str, ...]] = _SPECIFIED
     example: ClassVar[str] = (
         "<Order><SiteId>743</SiteId><PartialAllowed>true</PartialAllowed>"
         "<ZipSearchAndOrderType><Zip>27606</Zip><Quantity>1</Quantity></ZipSearchAndOrderType>"
@@ -51,4 +48,4 @@ class Spelling:
 
 
 def _misspelt(order: Order) -> list[etree._Element]:
-    return [element for name in _SPECIFIED for element in order.fields(name) if element.tag != name]
+    return [element for name, element in order.every() if element.tag != name]

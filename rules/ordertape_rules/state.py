@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ordertape.model import Violation
-from ordertape.order import Order
-
-_TWO_LETTERS = re.compile(r"[A-Za-z]{2}")
+from ordertape.order import Format
 
 
 @dataclass(frozen=True)
@@ -23,13 +19,11 @@ class State:
     Source: orders API, State.
     """
 
-    concerns: ClassVar[tuple[str, ...]] = ("State",)
+    formats: ClassVar[Mapping[str, Format]] = {
+        "State": Format(r"[A-Za-z]{2}", "5002", "two letters"),
+    }
     example: ClassVar[str] = (
         "<Order><SiteId>743</SiteId><PartialAllowed>true</PartialAllowed>"
         "<StateSearchAndOrderType><State>Ohio</State><Quantity>1</Quantity>"
         "</StateSearchAndOrderType></Order>"
     )
-
-    def validate(self, order: Order) -> Iterable[Violation]:
-        """One violation for each State that is malformed."""
-        return order.malformed("State", _TWO_LETTERS, "5002", "two letters")

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ordertape.model import Violation
-from ordertape.order import Order
-
-_PATTERN = re.compile(r"8(?:\*\*|[0-9]\*|[0-9]{2})")
+from ordertape.order import Format
 
 
 @dataclass(frozen=True)
@@ -22,19 +18,16 @@ class TollFreeWildCard:
     Source: orders API, TollFreeWildCardPattern.
     """
 
-    concerns: ClassVar[tuple[str, ...]] = ("TollFreeWildCardPattern",)
+    formats: ClassVar[Mapping[str, Format]] = {
+        "TollFreeWildCardPattern": Format(
+            r"8(?:\*\*|[0-9]\*|[0-9]{2})",
+            "5002",
+            "8**, 8 with a digit and a star, or 8 with two digits",
+        ),
+    }
     example: ClassVar[str] = (
         "<Order><SiteId>743</SiteId><PartialAllowed>true</PartialAllowed>"
         "<TollFreeWildCharSearchAndOrderType><Quantity>1</Quantity>"
         "<TollFreeWildCardPattern>8*7</TollFreeWildCardPattern>"
         "</TollFreeWildCharSearchAndOrderType></Order>"
     )
-
-    def validate(self, order: Order) -> Iterable[Violation]:
-        """One violation for each TollFreeWildCardPattern that is malformed."""
-        return order.malformed(
-            "TollFreeWildCardPattern",
-            _PATTERN,
-            "5002",
-            "8**, 8 with a digit and a star, or 8 with two digits",
-        )

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ordertape.model import Violation
-from ordertape.order import Order
-
-_VANITY = re.compile(r"[A-Za-z0-9]{4,7}")
-_ALLOWED = "4 to 7 letters or digits"
+from ordertape.order import Format
 
 
 @dataclass(frozen=True)
@@ -23,16 +18,12 @@ class Vanity:
     Source: orders API, LocalVanity and TollFreeVanity.
     """
 
-    concerns: ClassVar[tuple[str, ...]] = ("LocalVanity", "TollFreeVanity")
+    formats: ClassVar[Mapping[str, Format]] = dict.fromkeys(
+        ("LocalVanity", "TollFreeVanity"),
+        Format(r"[A-Za-z0-9]{4,7}", "5002", "4 to 7 letters or digits"),
+    )
     example: ClassVar[str] = (
         "<Order><SiteId>743</SiteId><PartialAllowed>true</PartialAllowed>"
         "<TollFreeVanitySearchAndOrderType><TollFreeVanity>car</TollFreeVanity>"
         "<Quantity>1</Quantity></TollFreeVanitySearchAndOrderType></Order>"
     )
-
-    def validate(self, order: Order) -> Iterable[Violation]:
-        """One violation for each that is malformed."""
-        return (
-            *order.malformed("LocalVanity", _VANITY, "5002", _ALLOWED),
-            *order.malformed("TollFreeVanity", _VANITY, "5002", _ALLOWED),
-        )

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ordertape.model import Violation
-from ordertape.order import Order
-
-_ZIP = re.compile(r"[0-9]{5}(?:-[0-9]{4})?")
+from ordertape.order import Format
 
 
 @dataclass(frozen=True)
@@ -22,13 +18,11 @@ class Zip:
     Source: orders API, Zip.
     """
 
-    concerns: ClassVar[tuple[str, ...]] = ("Zip",)
+    formats: ClassVar[Mapping[str, Format]] = {
+        "Zip": Format(r"[0-9]{5}(?:-[0-9]{4})?", "5002", "five digits, or five, a dash and four"),
+    }
     example: ClassVar[str] = (
         "<Order><SiteId>743</SiteId><PartialAllowed>true</PartialAllowed>"
         "<ZIPSearchAndOrderType><Zip>2760</Zip><Quantity>1</Quantity></ZIPSearchAndOrderType>"
         "</Order>"
     )
-
-    def validate(self, order: Order) -> Iterable[Violation]:
-        """One violation for each Zip that is malformed."""
-        return order.malformed("Zip", _ZIP, "5002", "five digits, or five, a dash and four")

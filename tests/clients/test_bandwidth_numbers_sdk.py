@@ -62,6 +62,7 @@ class Service:
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("gateway")
+    (folder / "ordertape.toml").write_text("accounts.116.rules.area-code.severity = 'warn'\n")
     with (
         running("sandbox", *FREE, cwd=folder) as sandbox,
         running("serve", "--upstream", sandbox.url, *FREE, *QUIET, cwd=folder) as gateway,
@@ -262,14 +263,15 @@ AREA_CODE = {"area_code": "617", "quantity": "1"}
 def test_a_400_of_the_service_is_the_sdks_error_with_code_and_description(
     service: Service,
 ) -> None:
-    """What the C# client gets wrong: the gateway warns only, for the service may take it."""
+    """The gateway is told to warn of this account's area codes only."""
     with pytest.raises(RestError) as refused:
         service.account("116").orders.create(
-            {"site_id": "743", "rate_center_search_and_order_type": AREA_CODE}
+            {
+                "site_id": "743",
+                "area_code_search_and_order_type": {"area_code": "1", "quantity": "1"},
+            }
         )
-    assert str(refused.value) == (
-        "5002 Iris error: RateCenter is missing in the RateCenterSearchAndOrderType."
-    )
+    assert str(refused.value) == "5002 Iris error: The AreaCode is not three digits from 200."
     [row] = service.recorded("116", 1)
     assert (row["state"], row["status"], row["charge"]) == ("COMPLETED", 400, "refunded")
 

@@ -1,7 +1,6 @@
 """What an order says, what it costs, and what editing it notes."""
 
 import codecs
-import re
 
 import pytest
 from lxml import etree
@@ -13,6 +12,7 @@ from ordertape.order import (
     DEFAULT_QUANTITY,
     ORDER_TYPES,
     SPELLINGS,
+    Format,
     media_type_ok,
     read_order,
     specified,
@@ -270,20 +270,22 @@ def test_fields_are_those_of_the_order_and_of_its_type_and_no_deeper() -> None:
     ]
 
 
-def test_a_malformed_value_is_told_with_what_came_and_what_is_allowed() -> None:
+def test_a_value_of_another_format_is_told_with_what_came_and_what_is_allowed() -> None:
     order = read_order(b"<Order>\n<PeerId> 7 </PeerId><SiteId> 1\n2 </SiteId><Name/></Order>", None)
     order.rule = "digits"
-    digits = re.compile("[0-9]+")
-    assert order.malformed("PeerId", digits, "5023", "digits") == []
-    assert order.malformed("AreaCode", digits, "5002", "digits") == []
-    assert order.malformed("SiteId", digits, "5016", "digits") == [
+
+    def found(name: str) -> list[Violation]:
+        return list(order.misshapen({name: Format("[0-9]+", "5016", "digits")}))
+
+    assert (found("PeerId"), found("AreaCode")) == ([], [])
+    assert found("SiteId") == [
         Violation("digits", "5016", "/Order/SiteId", 2, "SiteId is '1\\n2'; send digits.")
     ]
-    [empty] = order.malformed("Name", digits, "1011", "digits")
-    assert empty.message == "Name is empty; send digits."
+    assert [violation.message for violation in found("Name")] == ["Name is empty; send digits."]
     order.set_text(order.root[0], "x" * 100)
-    [long] = order.malformed("PeerId", digits, "5023", "digits")
-    assert long.message == f"PeerId is '{'x' * 60}…'; send digits."
+    assert [violation.message for violation in found("PeerId")] == [
+        f"PeerId is '{'x' * 60}…'; send digits."
+    ]
 
 
 @pytest.mark.parametrize("declaration", ["", "<?xml version='1.0' encoding='UTF-8'?>"])

@@ -13,7 +13,7 @@ from ordertape import admission
 from ordertape.admission import Policy
 from ordertape.cli.places import NOWHERE, Place, Places, text_of
 from ordertape.cli.terminal import printable, quoted
-from ordertape.errors import RefusedError, TooLargeError, ViolatedError
+from ordertape.errors import RefusedError, ViolatedError
 from ordertape.model import Body, Edit, Request, Violation
 from ordertape.order import Order
 from ordertape.order.tree import shown
@@ -90,22 +90,16 @@ def examined(body: bytes, policy: Policy, account: str | None) -> Examined:
     order = judged = refusal = cost = None
     sent: tuple[bytes, str] | tuple[None, None] = (None, None)
     try:
-        if len(body) > policy.limit:
-            raise TooLargeError(f"The body passes {policy.limit} bytes; split the order.")
         order = admission.read(request, policy)
         places.locate(order.root)
         judged = admission.judge(order, request, policy, account)
-        enforced = tuple(found for found in judged.violations if found.severity == "enforce")
-        if enforced:
-            raise ViolatedError(enforced)
-        cost = order.cost
-        forward = judged.forward.body.held
-        sent = forward, forward.decode() if judged.rewritten else places.text
+        refusal, cost = judged.refusal, judged.cost
+        if refusal is None:
+            forward = judged.forward.body.held
+            sent = forward, forward.decode() if judged.rewritten else places.text
     except RefusedError as error:
         refusal = error
     violations = () if judged is None else judged.violations
-    if isinstance(refusal, ViolatedError):
-        violations += tuple(one for one in refusal.violations if one not in violations)
     by_path = {} if order is None else {order.xpath(e): e for e in order.root.iter(etree.Element)}
     return Examined(
         places=places,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from ordertape.order.names import ORDER_TYPES, SPELLINGS, is_specified, specified
 from ordertape.order.reading import media_type_ok, read_root, read_tree
-from ordertape.order.tree import DEFAULT_QUANTITY, XML_BLANKS, Order
+from ordertape.order.tree import DEFAULT_QUANTITY, XML_BLANKS, Format, Order
 
 __all__ = [
     "DEFAULT_QUANTITY",
     "ORDER_TYPES",
     "SPELLINGS",
     "XML_BLANKS",
+    "Format",
     "Order",
     "is_specified",
     "media_type_ok",

@@ -90,8 +90,8 @@ def specified(tag: str) -> str:
 
 
 def is_specified(name: str) -> bool:
-    """Whether the specification has an element of this very name."""
-    return name in _SPELLINGS_OF
+    """Whether the specification has an element of this very name, once under one parent."""
+    return name in _SPELLINGS_OF and name not in REPEATABLE
 
 
 def spellings(name: str) -> tuple[str, ...]:

@@ -161,16 +161,13 @@ def _decoded(
     if body.startswith(_UTF_16) or b"\0" in body[:4]:
         raise UnsupportedTypeError("The body is UTF-16 or UTF-32; send the order as UTF-8.")
     marked = body.startswith(codecs.BOM_UTF8)
-    named = {"utf-8": "the byte order mark"} if marked else {}
-    for value in _CHARSET.findall(content_type or b""):
-        named.setdefault(value.decode("latin-1").lower(), "Content-Type")
     body = body.removeprefix(codecs.BOM_UTF8)
+    declaration = b""
     if body.startswith(_DECLARATION_BEGINS):
-        length, encoding = _declared(body[: body.find(b"?>", 0, _LONGEST_DECLARATION) + 2])
-        if encoding is not None:
-            named.setdefault(encoding, "the XML declaration")
+        declaration = body[: body.find(b"?>", 0, _LONGEST_DECLARATION) + 2]
+    charset, length = _said(marked, content_type or b"", declaration)
+    if length:
         body = body[:length].translate(_BLANKED) + body[length:]
-    charset = _agreed(named)
     claimed = None
     try:
         text = body.decode(charset)
@@ -189,11 +186,22 @@ def _decoded(
 
 
 @functools.lru_cache
-def _declared(text: bytes) -> tuple[int, str | None]:
-    """The length of an XML declaration and the encoding that it names.
+def _said(marked: bool, content_type: bytes, declaration: bytes) -> tuple[str, int]:  # noqa: FBT001 - one of the three places
+    """The one charset that mark, header and declaration name, and the declaration's length.
 
-    Remembered, because a client declares the same in every order.
+    Remembered, because a client says the same of every order.
     """
+    named = {"utf-8": "the byte order mark"} if marked else {}
+    for value in _CHARSET.findall(content_type):
+        named.setdefault(value.decode("latin-1").lower(), "Content-Type")
+    length, encoding = _declared(declaration) if declaration else (0, None)
+    if encoding is not None:
+        named.setdefault(encoding, "the XML declaration")
+    return _agreed(named), length
+
+
+def _declared(text: bytes) -> tuple[int, str | None]:
+    """The length of an XML declaration and the encoding that it names."""
     declaration = _DECLARATION.match(text)
     if declaration is None:
         raise MalformedError("The XML declaration is malformed; correct it or leave it out.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, KeysView, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import NamedTuple
@@ -46,6 +46,19 @@ class Survey:
     padded: list[etree._Element] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Format:
+    """What an element's value looks like, without the blanks around it.
+
+    `pattern` is a regular expression for the whole of it, `code` the service's for one that is
+    otherwise, `allowed` says in words what to send: "three digits".
+    """
+
+    pattern: str
+    code: str
+    allowed: str
+
+
 class _Noted(NamedTuple):
     """An edit; its path is told when it is asked for, because later edits may still move it."""
 
@@ -62,13 +75,14 @@ class Order:
     `rule` is the name that edits are noted under and violations are made with.
     """
 
+    __slots__ = ("_noted", "_numbered", "_paths", "_survey", "root", "rule")
+
     def __init__(self, root: etree._Element, survey: Survey | None = None) -> None:
         self.root = root
         self.rule = ""
         self._noted: list[_Noted] = []
         self._survey = survey
-        self._fields: Mapping[str, etree._Element] | None = None
-        self._several: Mapping[str, Sequence[etree._Element]] = {}
+        self._paths: dict[etree._Element, str] = {}
         self._numbered: dict[tuple[etree._Element, str], dict[etree._Element, int]] = {}
 
     def __repr__(self) -> str:
@@ -127,22 +141,18 @@ class Order:
         That is, whatever their spelling, the children of `Order` and of the order type; what lies
         deeper, in elements that are not the specification's, is nobody's business.
         """
-        found = (self._fields or self._index()).get(name)
-        if found is not None:
-            return self._several.get(name, (found,))
+        stated = self._surveyed().stated
         if name in _STATED:
-            return ()
-        tags = spellings(name)
-        return [child for parent in self._surveyed().stated for child in parent.iterchildren(*tags)]
+            return [at[name] for at in stated.values() if name in at]
+        return [child for parent in stated for child in parent.iterchildren(*spellings(name))]
 
     def stated(self, parent: etree._Element) -> Mapping[str, etree._Element]:
         """What the specification has in `Order` or in an order type, by name, as it is there."""
         return self._surveyed().stated.get(parent, _NOTHING)
 
-    @property
-    def present(self) -> KeysView[str]:
-        """The specification's names of which there are `fields`, repeatable ones left out."""
-        return (self._fields or self._index()).keys()
+    def every(self) -> Iterator[tuple[str, etree._Element]]:
+        """All `fields` with their specified names, repeatable ones left out."""
+        return chain.from_iterable(at.items() for at in self._surveyed().stated.values())
 
     def elements(self, name: str) -> Iterator[etree._Element]:
         """Every element of this specified name, whatever its spelling, in document order."""
@@ -178,7 +188,10 @@ class Order:
         name = str(element.tag)
         if parent is None:
             return f"/{name}"
-        path = f"{self.xpath(parent)}/{name}"
+        above = self._paths.get(parent)
+        if above is None:
+            above = self._paths[parent] = self.xpath(parent)
+        path = f"{above}/{name}"
         if self.stated(parent).get(specified(name)) is element:
             return path  # there is no second one
         numbered = self._numbered.get((parent, name))
@@ -224,14 +237,14 @@ class Order:
 
         Errors: ValueError for an element that has children, or a value that XML cannot hold.
         """
-        before = self.text(element)
+        before = element.text or ""
         if value == before:
             return
         if len(element):
             raise ValueError(f"{self.xpath(element)} has children; only a leaf has a value.")
         element.text = value or None
         if value.strip(XML_BLANKS) != value:
-            self._survey = self._fields = None
+            self._survey = None
         self._note(element, before, value)
 
     def add(self, parent: etree._Element, name: str, value: str) -> etree._Element:
@@ -241,17 +254,18 @@ class Order:
         specification that is there already: nobody knows which of two counts.
         """
         self._check_room(parent, name)
-        siblings = parent[-2:]
         added = etree.SubElement(parent, name)
         try:
             added.text = value or None
         except ValueError:
             parent.remove(added)
             raise
-        if siblings:
-            added.tail = siblings[-1].tail
-            siblings[-1].tail = siblings[0].tail if len(siblings) > 1 else parent.text
-        self._joined(parent, name, added)
+        last = added.getprevious()
+        if last is not None:
+            added.tail = last.tail
+            before = last.getprevious()
+            last.tail = parent.text if before is None else before.tail
+        self._joined(parent, name, added, value)
         self._note(added, None, value)
         return added
 
@@ -302,17 +316,13 @@ class Order:
         line = element.sourceline or 0
         return Violation(self.rule, code, self.xpath(element), line, message, severity)
 
-    def malformed(
-        self, name: str, pattern: re.Pattern[str], code: str, allowed: str
-    ) -> Sequence[Violation]:
-        """A violation for each of the `fields` whose value `pattern` does not match as a whole.
-
-        `allowed` says what to send, in words: "three digits".
-        """
+    def misshapen(self, formats: Mapping[str, Format]) -> Sequence[Violation]:
+        """A violation for each of the `fields` that is not as the format of its name says."""
         return [
-            self.violation(element, code, self.unlike(element, allowed))
+            self.violation(element, wanted.code, self.unlike(element, wanted.allowed))
+            for name, wanted in formats.items()
             for element in self.fields(name)
-            if pattern.fullmatch((element.text or "").strip(XML_BLANKS)) is None
+            if re.fullmatch(wanted.pattern, self.value(element)) is None
         ]
 
     def unlike(self, element: etree._Element, allowed: str) -> str:
@@ -328,16 +338,6 @@ class Order:
         """The order as UTF-8 with a declaration; comments and unknown elements are kept."""
         return etree.tostring(self.root.getroottree(), encoding="UTF-8", xml_declaration=True)
 
-    def _index(self) -> Mapping[str, etree._Element]:
-        """One element of each name; those of a name that several have go into `_several`."""
-        parents = self._surveyed().stated.values()
-        self._fields = fields = dict(chain.from_iterable(map(dict.items, parents)))
-        self._several = {}
-        if len(fields) < sum(map(len, parents)):
-            alike = {name: tuple(at[name] for at in parents if name in at) for name in fields}
-            self._several = {name: found for name, found in alike.items() if len(found) > 1}
-        return fields
-
     def _surveyed(self) -> Survey:
         if self._survey is None:
             self._survey = survey(self.root)
@@ -350,19 +350,22 @@ class Order:
         if parent is not None and specified(name) in self.stated(parent):
             raise ValueError(f"There is a {name} in {self.xpath(parent)} already.")
 
-    def _joined(self, parent: etree._Element, name: str, element: etree._Element) -> None:
+    def _joined(
+        self, parent: etree._Element, name: str, element: etree._Element, value: str
+    ) -> None:
         """Remember a new last child, where that is less work than another survey."""
-        self._fields = None
+        self._paths.clear()
         self._numbered.pop((parent, name), None)
         meant = specified(name)
-        if meant in _ORDER_TYPES or _is_padded(element):
+        if meant in _ORDER_TYPES or value.strip(XML_BLANKS) != value:
             self._survey = None
         elif meant in _STATED and parent in self._surveyed().stated:
             self._surveyed().stated[parent][meant] = element
 
     def _moved(self, parent: etree._Element | None, *names: str) -> None:
         """Forget what was remembered of children of these names."""
-        self._survey = self._fields = None
+        self._survey = None
+        self._paths.clear()
         if parent is not None:
             for name in names:
                 self._numbered.pop((parent, name), None)

@@ -1,8 +1,8 @@
 """Rules: what they are, where they are found, how they are configured, how they are applied.
 
 A rule is a frozen dataclass. Its fields are its configuration, with defaults and types; its
-docstring is its documentation; it has `normalize`, `validate` or both. Built-in rules come through
-the same door as anyone's: the entry-point group "ordertape.rules".
+docstring is its documentation; it has `normalize`, `validate` or `formats`, or several. Built-in
+rules come through the same door as anyone's: the entry-point group "ordertape.rules".
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from ordertape.rule.applying import RuleSet, Verdict
 from ordertape.rule.building import Fields, build_rules, field_names
 from ordertape.rule.finding import GROUP, discover, find
 from ordertape.rule.protocol import (
+    ABILITIES,
     Configured,
+    HasFormats,
     Normalizes,
     Registered,
     Rule,
@@ -20,9 +22,11 @@ from ordertape.rule.protocol import (
 )
 
 __all__ = [
+    "ABILITIES",
     "GROUP",
     "Configured",
     "Fields",
+    "HasFormats",
     "Normalizes",
     "Registered",
     "Rule",

@@ -5,24 +5,18 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import Any
 
 from ordertape.errors import RefusedError, RuleFailedError
 from ordertape.model import Edit, Violation
-from ordertape.order import Order
+from ordertape.order import Format, Order
 from ordertape.rule.protocol import Configured
 
-_Validation: TypeAlias = tuple[
-    str,
-    Configured,
-    Callable[[Order], Iterable[Violation]],
-    Collection[str] | None,
-    Callable[[Violation], Violation],
-]
-"""A rule's name, the rule, its method, what it concerns, and what makes a violation its own."""
+_NOBODYS: tuple[frozenset[int], tuple[()]] = (frozenset(), ())
 
 MOST_VIOLATIONS = 1000
 """How many violations of one order are told; of more, their number is told last."""
@@ -37,11 +31,40 @@ class Verdict:
 
 
 @dataclass(frozen=True, slots=True)
-class _Steps:
-    """What of a set's rules is called, with the rules whose methods these are."""
+class _Step:
+    """One thing that a rule does, and what makes a violation that it finds its own."""
 
-    normalize: tuple[tuple[str, Configured, Callable[[Order], None]], ...]
-    validate: tuple[_Validation, ...]
+    configured: Configured
+    name: str
+    call: Callable[[Order], Iterable[Violation] | None]
+    own: Callable[[Violation], Violation]
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """What a set's rules do, in the order of their names.
+
+    Most orders concern few rules, and are as most formats say. So `always` has the places in
+    `validate` of the steps that every order takes, and `fields` by an element's name those of the
+    steps that orders with that element take, and those that are taken if its value does not match.
+    """
+
+    normalize: tuple[_Step, ...]
+    validate: tuple[_Step, ...]
+    always: frozenset[int]
+    fields: Mapping[str, tuple[frozenset[int], tuple[tuple[Callable[[str], object], int], ...]]]
+
+    def validating(self, order: Order) -> list[_Step]:
+        """The steps that this order takes once it is normalised."""
+        taken = set(self.always)
+        for name, element in order.every():
+            concerned, formats = self.fields.get(name, _NOBODYS)
+            if concerned:
+                taken |= concerned
+            for matches, place in formats:
+                if not matches(order.value(element)):
+                    taken.add(place)
+        return [self.validate[place] for place in sorted(taken)]
 
 
 @dataclass(frozen=True)
@@ -72,45 +95,70 @@ class RuleSet:
         refusal too.
         """
         steps = self._steps.get(account) or self._steps[None]
-        for name, configured, normalize in steps.normalize:
-            order.rule = name
+        for step in steps.normalize:
+            order.rule = step.name
             try:
-                normalize(order)
+                step.call(order)
             except RefusedError:
                 raise
             except Exception as error:  # a stranger's code may raise anything
-                raise _failed(configured, type(error).__name__) from error
+                raise _failed(step.configured, type(error).__name__) from error
         edited = order.edited
         found: list[Violation] = []
-        present = order.present
-        for name, configured, validate, concerns, under in steps.validate:
-            if concerns is not None and present.isdisjoint(concerns):
-                continue
-            order.rule = name
+        for step in steps.validating(order):
+            order.rule = step.name
             try:
-                found += map(under, validate(order))
+                found += map(step.own, step.call(order) or ())
             except RefusedError:
                 raise
             except Exception as error:  # a stranger's code may raise anything
-                raise _failed(configured, type(error).__name__) from error
+                raise _failed(step.configured, type(error).__name__) from error
             if order.edited != edited:
-                raise _failed(configured, "it changes the order while it validates")
+                raise _failed(step.configured, "it changes the order while it validates")
         return Verdict(order.edits, _told(found, order))
 
 
 def _steps(rules: Iterable[Configured]) -> _Steps:
-    active = [configured for configured in rules if configured.severity != "off"]
+    normalize: list[_Step] = []
+    validate: list[_Step] = []
+    always: set[int] = set()
+    concerned: dict[str, set[int]] = {}
+    formats: dict[str, list[tuple[Callable[[str], object], int]]] = {}
+    for configured in rules:
+        if configured.severity == "off":
+            continue
+        rule: Any = configured.rule
+        step = partial(_Step, configured, configured.name, own=partial(_own, configured))
+        if hasattr(rule, "normalize"):
+            normalize.append(step(call=rule.normalize))
+        if hasattr(rule, "formats"):
+            for name, wanted in rule.formats.items():
+                matches = re.compile(wanted.pattern).fullmatch
+                formats.setdefault(name, []).append((matches, len(validate)))
+            validate.append(step(call=partial(_misshapen, rule.formats)))
+        if hasattr(rule, "validate"):
+            concerns = getattr(rule, "concerns", None)
+            if concerns is None:
+                always.add(len(validate))
+            for name in concerns or ():
+                concerned.setdefault(name, set()).add(len(validate))
+            validate.append(step(call=rule.validate))
     return _Steps(
-        tuple((c.name, c, c.rule.normalize) for c in active if hasattr(c.rule, "normalize")),
-        tuple(
-            (c.name, c, c.rule.validate, getattr(c.rule, "concerns", None), partial(_under, c))
-            for c in active
-            if hasattr(c.rule, "validate")
-        ),
+        tuple(normalize),
+        tuple(validate),
+        frozenset(always),
+        {
+            name: (frozenset(concerned.get(name, ())), tuple(formats.get(name, ())))
+            for name in {*concerned, *formats}
+        },
     )
 
 
-def _under(configured: Configured, violation: Violation) -> Violation:
+def _misshapen(formats: Mapping[str, Format], order: Order) -> Iterable[Violation]:
+    return order.misshapen(formats)
+
+
+def _own(configured: Configured, violation: Violation) -> Violation:
     """The violation under the rule's own name; a rule may warn of its own accord."""
     own = dataclasses.replace(violation, rule=configured.name)
     return dataclasses.replace(own, severity="warn") if configured.severity == "warn" else own

@@ -14,7 +14,7 @@ from typing import get_type_hints
 
 from ordertape.errors import ConfigurationError, Problem, StartUpError
 from ordertape.order import is_specified
-from ordertape.rule.protocol import Registered
+from ordertape.rule.protocol import ABILITIES, Registered
 
 GROUP = "ordertape.rules"
 """The entry-point group. The entry point's name is the rule's name."""
@@ -109,12 +109,12 @@ def _from_file(path: Path) -> Iterator[Registered]:
         if isinstance(value, type)
         and value.__module__ == module.__name__
         and not value.__name__.startswith("_")
-        and (hasattr(value, "normalize") or hasattr(value, "validate"))
+        and any(hasattr(value, ability) for ability in ABILITIES)
     )
     if not found:
         raise StartUpError(
-            f"The rule file {path} defines no rule; a rule is a frozen dataclass with normalize "
-            "or validate."
+            f"The rule file {path} defines no rule; a rule is a frozen dataclass with normalize, "
+            "validate or formats."
         )
     for rule in found:
         name = _WORD.sub("-", rule.__name__).lower()
@@ -140,8 +140,8 @@ def _checked(name: str, rule: object, package: str, version: str) -> Registered:
     parameters = getattr(rule, "__dataclass_params__", None)
     if not isinstance(rule, type) or parameters is None or not parameters.frozen:
         raise StartUpError(f"{where} is not a frozen dataclass; make it one.")
-    if not (hasattr(rule, "normalize") or hasattr(rule, "validate")):
-        raise StartUpError(f"{where} has neither normalize nor validate; give it one.")
+    if not any(hasattr(rule, ability) for ability in ABILITIES):
+        raise StartUpError(f"{where} has no {', '.join(ABILITIES)}; give it one of them.")
     if RESERVED in getattr(rule, "__dataclass_fields__", {}):
         raise StartUpError(
             f"{where} has a field named {RESERVED}, which every rule has; rename it."
@@ -152,10 +152,11 @@ def _checked(name: str, rule: object, package: str, version: str) -> Registered:
         raise StartUpError(
             f"{where} has a field whose type cannot be found ({error}); import it at run time too."
         ) from error
-    unknown = [element for element in getattr(rule, "concerns", ()) if not is_specified(element)]
-    if unknown:
-        raise StartUpError(
-            f"{where} concerns {unknown[0]}, which is no element of the specification; "
-            "leave `concerns` out, or correct it."
-        )
+    for ability in ("concerns", "formats"):
+        unknown = [name for name in getattr(rule, ability, ()) if not is_specified(name)]
+        if unknown:
+            raise StartUpError(
+                f"{where} has {unknown[0]} in `{ability}`, which is no element of the "
+                "specification that stands alone; correct it, or judge it in `validate`."
+            )
     return Registered(name, rule, package, version)

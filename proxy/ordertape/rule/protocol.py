@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias
+from typing import ClassVar, Literal, Protocol, TypeAlias
 
 from ordertape.model import Violation
-from ordertape.order import Order
+from ordertape.order import Format, Order
 
 Severity = Literal["enforce", "warn", "off"]
 """enforce: violations refuse the order. warn: they are recorded; the rule normalises all the same.
@@ -38,7 +38,19 @@ class Validates(Protocol):
         """Every violation, best made with `order.violation`; the order is not changed."""
 
 
-Rule: TypeAlias = Normalizes | Validates
+class HasFormats(Protocol):
+    """A rule that says what values look like, by the specification's name of their element.
+
+    Every one that is otherwise is a violation; nothing need be called to find it.
+    """
+
+    formats: ClassVar[Mapping[str, Format]]
+
+
+Rule: TypeAlias = Normalizes | Validates | HasFormats
+
+ABILITIES = ("normalize", "validate", "formats")
+"""What a rule has at least one of."""
 
 
 @dataclass(frozen=True, slots=True)

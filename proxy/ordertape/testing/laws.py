@@ -21,7 +21,7 @@ from ordertape.errors import RefusedError
 from ordertape.model import Violation
 from ordertape.order import ORDER_TYPES, Order
 from ordertape.order.reading import read_root
-from ordertape.rule import Rule
+from ordertape.rule import ABILITIES, Rule
 from ordertape.testing.orders import order_of, wild_orders
 
 _IDEMPOTENT = "A second time changes nothing"
@@ -90,8 +90,8 @@ def _instance(rule: Rule | type[Rule]) -> Rule:
     parameters = getattr(kind, "__dataclass_params__", None)
     if parameters is None or not parameters.frozen:
         raise TypeError(f"{kind.__name__} is not a frozen dataclass; make it one.")
-    if not (hasattr(kind, "normalize") or hasattr(kind, "validate")):
-        raise TypeError(f"{kind.__name__} has neither normalize nor validate; give it one.")
+    if not any(hasattr(kind, ability) for ability in ABILITIES):
+        raise TypeError(f"{kind.__name__} has no {', '.join(ABILITIES)}; give it one of them.")
     if not isinstance(rule, type):
         return rule
     required = [
@@ -240,6 +240,7 @@ def _verdict(order: _Watched) -> list[Violation]:
             what = f"{step} raises {type(error).__name__}: {error}"
             raise order.trial.breach(_NEVER_RAISES, what) from error
         order.expect()
+    found += order.misshapen(getattr(rule, "formats", {}))
     if order.edited != edited:
         what = f"validate edits the order: {_listed(order.edits[edited:])}"
         raise order.trial.breach(_NOTED, what)
