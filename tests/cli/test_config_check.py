@@ -52,8 +52,7 @@ def test_a_right_configuration_is_one_line_with_what_it_would_run(tmp_path: Path
     listed = ordertape("rules", "--json", cwd=tmp_path).stdout.count("\n")
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == (
-        f"ordertape.toml is right: {listed} rules (1 of them off), "
-        "1 account with rules of their own.\n"
+        f"ordertape.toml is right: {listed} rules (1 of them off), other rules for 1 account.\n"
     )
     assert (checked(tmp_path, "--json").returncode, checked(tmp_path, "--json").stdout) == (0, "")
 

@@ -16,9 +16,9 @@ from click.exceptions import NoArgsIsHelpError
 from ordertape.errors import GatewayError, StartUpError
 
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "audit": ("audit", "Ask what passed: list and show recorded exchanges."),
+    "audit": ("audit", "Ask what passed: list, show and recheck exchanges."),
     "check": ("check", "Say what the gateway would make of orders in files."),
-    "config": ("config", "Show the configuration in force and where it comes from."),
+    "config": ("config", "Check the configuration, or show what is in force and whence."),
     "demo": ("demo", "See the whole story in one terminal."),
     "orders": ("orders", "Stop and resume new orders."),
     "replay": ("replay", "Answer from recordings; nothing is ever called."),

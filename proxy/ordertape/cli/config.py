@@ -122,7 +122,7 @@ def _in_force(settings: Settings) -> str:
     without = f" ({off} of them off)" if off else ""
     return (
         f"{name} is right: {_count(len(rules.rules), 'rule')}{without}, "
-        f"{_count(len(rules.accounts), 'account')} with rules of their own."
+        f"other rules for {_count(len(rules.accounts), 'account')}."
     )
 
 
