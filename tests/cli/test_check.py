@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from documents import documented
 from gateways import as_json, ask, gateway, order_request
 from order_shapes import CLIENTS
 from ordertape.testing import Respond, Scripted, order_created
@@ -275,6 +276,7 @@ def test_as_json_every_file_is_one_object_of_documented_fields(
     [found] = as_json(printed)
     assert (code, found["account"], found["verdict"]) == (0, "7", "admitted")
     assert found["violations"] == [{**violation, "severity": "warn"}]
+    assert documented("check --json") == list(admitted)
 
 
 def test_stdin_is_a_file_too_and_bytes_stay_bytes(tmp_path: Path) -> None:

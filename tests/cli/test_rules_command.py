@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from documents import documented
 from gateways import as_json
 from ordertape.rule import GROUP
 
@@ -220,6 +221,7 @@ def test_as_json_a_rule_is_one_object_of_documented_fields(rules: Asked) -> None
     code, printed, said = rules("house-site", "--json")
     assert (code, said) == (0, "")
     [found] = as_json(printed)
+    assert documented("rules --json") == list(found)
     digest = found.pop("version")
     assert (len(digest), found.pop("package")) == (12, "house_rules.py")
     assert found == {

@@ -30,7 +30,7 @@ DEFAULT_QUANTITY = 5000
 _NUMBER = re.compile(r"[0-9]{1,7}")
 _ORDER_TYPES = frozenset(ORDER_TYPES)
 _STATED = frozenset(SPECIFIED.values()).difference(REPEATABLE)
-_NOTHING: Mapping[str, etree._Element] = {}
+_NOTHING: dict[str, etree._Element] = {}
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ class Order:
         self._noted: list[_Noted] = []
         self._survey = survey
         self._paths: dict[etree._Element, str] = {}
-        self._numbered: dict[tuple[etree._Element, str], dict[etree._Element, int]] = {}
+        self._numbered: dict[tuple[etree._Element | None, str], dict[etree._Element, int]] = {}
 
     def __repr__(self) -> str:
         return f"<Order {self.order_type}, {len(self._noted)} edits>"
@@ -148,7 +148,7 @@ class Order:
 
     def stated(self, parent: etree._Element) -> Mapping[str, etree._Element]:
         """What the specification has in `Order` or in an order type, by name, as it is there."""
-        return self._surveyed().stated.get(parent, _NOTHING)
+        return self._stated(parent)
 
     def every(self) -> Iterator[tuple[str, etree._Element]]:
         """All `fields` with their specified names, repeatable ones left out."""
@@ -253,7 +253,10 @@ class Order:
         Errors: ValueError for a name or a value that XML cannot hold, or an element of the
         specification that is there already: nobody knows which of two counts.
         """
-        self._check_room(parent, name)
+        meant = specified(name)
+        siblings = self._stated(parent)
+        if meant in siblings:
+            raise _taken(self.xpath(parent), name)
         added = etree.SubElement(parent, name)
         try:
             added.text = value or None
@@ -265,7 +268,11 @@ class Order:
             added.tail = last.tail
             before = last.getprevious()
             last.tail = parent.text if before is None else before.tail
-        self._joined(parent, name, added, value)
+        if meant in _ORDER_TYPES or value.strip(XML_BLANKS) != value:
+            self._survey = None
+        elif meant in _STATED and siblings is not _NOTHING:
+            siblings[meant] = added  # less work than another survey
+        self._renumber(parent, name)
         self._note(added, None, value)
         return added
 
@@ -277,10 +284,12 @@ class Order:
         before = str(element.tag)
         if name == before:
             return
-        if specified(name) != specified(before):
-            self._check_room(element.getparent(), name)
+        parent, meant = element.getparent(), specified(name)
+        if parent is not None and meant != specified(before) and meant in self.stated(parent):
+            raise _taken(self.xpath(parent), name)
         element.tag = name
-        self._moved(element.getparent(), before, name)
+        self._survey = None
+        self._renumber(parent, before, name)
         self._note(element, f"<{before}>", f"<{name}>")
 
     def remove(self, element: etree._Element) -> None:
@@ -300,7 +309,8 @@ class Order:
             else:
                 previous.tail = element.tail
         parent.remove(element)
-        self._moved(parent, str(element.tag))
+        self._survey = None
+        self._renumber(parent, str(element.tag))
 
     def note_charset(self, claimed: str, read_as: str) -> None:
         """Note that the bytes were not of the charset that they claim: they leave as UTF-8."""
@@ -338,6 +348,9 @@ class Order:
         """The order as UTF-8 with a declaration; comments and unknown elements are kept."""
         return etree.tostring(self.root.getroottree(), encoding="UTF-8", xml_declaration=True)
 
+    def _stated(self, parent: etree._Element) -> dict[str, etree._Element]:
+        return self._surveyed().stated.get(parent, _NOTHING)
+
     def _surveyed(self) -> Survey:
         if self._survey is None:
             self._survey = survey(self.root)
@@ -346,27 +359,10 @@ class Order:
     def _note(self, at: etree._Element | str, before: str | None, after: str | None) -> None:
         self._noted.append(_Noted(self.rule, at, before, after))
 
-    def _check_room(self, parent: etree._Element | None, name: str) -> None:
-        if parent is not None and specified(name) in self.stated(parent):
-            raise ValueError(f"There is a {name} in {self.xpath(parent)} already.")
-
-    def _joined(
-        self, parent: etree._Element, name: str, element: etree._Element, value: str
-    ) -> None:
-        """Remember a new last child, where that is less work than another survey."""
-        self._paths.clear()
-        self._numbered.pop((parent, name), None)
-        meant = specified(name)
-        if meant in _ORDER_TYPES or value.strip(XML_BLANKS) != value:
-            self._survey = None
-        elif meant in _STATED and parent in self._surveyed().stated:
-            self._surveyed().stated[parent][meant] = element
-
-    def _moved(self, parent: etree._Element | None, *names: str) -> None:
-        """Forget what was remembered of children of these names."""
-        self._survey = None
-        self._paths.clear()
-        if parent is not None:
+    def _renumber(self, parent: etree._Element | None, *names: str) -> None:
+        """Forget the numbers of children of these names, and the paths that may hold them."""
+        if self._paths or self._numbered:
+            self._paths.clear()
             for name in names:
                 self._numbered.pop((parent, name), None)
 
@@ -421,6 +417,10 @@ def _is_padded(leaf: etree._Element) -> bool:
 def _children(parent: etree._Element) -> dict[str, etree._Element]:
     named = ((SPECIFIED.get(str(child.tag)), child) for child in parent.iterchildren(etree.Element))
     return {name: child for name, child in named if name is not None and name not in REPEATABLE}
+
+
+def _taken(parent: str, name: str) -> ValueError:
+    return ValueError(f"There is a {name} in {parent} already.")
 
 
 def line_of(node: etree._Element) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from ordertape.errors import RefusedError, RuleFailedError
 from ordertape.model import Edit, Violation
-from ordertape.order import Format, Order
+from ordertape.order import XML_BLANKS, Format, Order
 from ordertape.rule.protocol import Configured
 
 _NOBODYS: tuple[frozenset[int], tuple[()]] = (frozenset(), ())
@@ -62,7 +62,7 @@ class _Steps:
             if concerned:
                 taken |= concerned
             for matches, place in formats:
-                if not matches(order.value(element)):
+                if not matches((element.text or "").strip(XML_BLANKS)):
                     taken.add(place)
         return [self.validate[place] for place in sorted(taken)]
 
