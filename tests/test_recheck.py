@@ -115,7 +115,8 @@ def message(body: bytes = ORDER, *pairs: tuple[bytes, bytes]) -> Message:
 
 
 NO_ORDER = Violation("never", "5999", "/Order", 1, "No order is taken.")
-REFUSED = {"state": State.REFUSED, "order_id": None}
+REFUSED = {"state": State.REFUSED, "order_id": None, "cost": None}
+HELD_UP = {**REFUSED, "cost": 1}
 SPACED = ORDER.replace(b"743", b" 743 ")
 TRIMMED = Edit("trim", "/Order/SiteId", " 743 ", "743")
 NAMED = Edit("named", "/Order/Name", None, "house")
@@ -134,7 +135,7 @@ def with_name(name: bytes) -> bytes:
         (row(state=State.IN_DOUBT, status=504), Result.SAME, Result.NEWLY_REFUSED),
         (row(state=State.PENDING, status=None), Result.SAME, Result.NEWLY_REFUSED),
         *(
-            (row(**REFUSED, status=status), Result.SAME, Result.NEWLY_REFUSED)
+            (row(**HELD_UP, status=status), Result.SAME, Result.NEWLY_REFUSED)
             for status in (403, 429, 503)
         ),
         *(
@@ -143,7 +144,7 @@ def with_name(name: bytes) -> bytes:
         ),
         *(
             (row(**REFUSED, status=status), Result.UNJUDGED, Result.UNJUDGED)
-            for status in (405, 408, 417, 508)
+            for status in (405, 408, 417, 503, 508)
         ),
         (
             row(**REFUSED, status=400, target="/accounts//14/orders"),
@@ -204,6 +205,7 @@ def test_what_rules_and_reading_refused_is_told_from_what_others_did(
             message(ORDER.replace(b">1<", b">some<")),
             policy(Never(), severity="warn"),
             (
+                replace(NO_ORDER, severity="warn"),
                 Violation(
                     "cost",
                     "5009",
@@ -212,7 +214,6 @@ def test_what_rules_and_reading_refused_is_told_from_what_others_did(
                     "Quantity is 'some'; send how many telephone numbers to order, one to seven "
                     "digits.",
                 ),
-                replace(NO_ORDER, severity="warn"),
             ),
         ),
         (
@@ -220,12 +221,12 @@ def test_what_rules_and_reading_refused_is_told_from_what_others_did(
             policy(),
             (
                 Violation(
-                    "rules",
+                    "cost",
                     "94002",
-                    "/Order",
-                    0,
-                    "<Quantity> in line 1 stands outside the order type, where it may count or "
-                    "not; move it into the order-type element.",
+                    "/Order/Quantity",
+                    1,
+                    "Quantity stands outside the order type, where it may count or not; move it "
+                    "into the order-type element.",
                 ),
             ),
         ),

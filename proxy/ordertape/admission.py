@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from ordertape import canonical, coding
 from ordertape.errors import (
+    ForbiddenXmlError,
     RefusedError,
     TooLargeError,
     UnsupportedTypeError,
@@ -17,7 +18,7 @@ from ordertape.errors import (
 from ordertape.model import Body, Edit, Headers, Request, Violation
 from ordertape.order import Order, media_type_ok, read_order
 from ordertape.redaction import Redaction
-from ordertape.rule import RuleSet
+from ordertape.rule import RuleSet, told
 
 _LEFT_AS_RECEIVED = Violation(
     rule="no-transform",
@@ -45,11 +46,12 @@ class Policy:
 class Judgement:
     """What the rules made of an order, and the request that leaves unless there is a `refusal`.
 
-    `rewritten`: `forward` has another body than came. `cost` is in telephone numbers, None in a
-    refusal.
+    `leaves` is the order that `forward` holds; `rewritten`: that is another body than came. `cost`
+    is in telephone numbers, None in a refusal.
     """
 
     forward: Request
+    leaves: Order
     rewritten: bool = False
     edits: tuple[Edit, ...] = ()
     violations: tuple[Violation, ...] = ()
@@ -86,29 +88,48 @@ def match_key(request: Request, order: Order | None, redaction: Redaction) -> st
 def judge(order: Order, request: Request, policy: Policy, account: str | None) -> Judgement:
     """Apply the rules, and compute the cost. An order that they leave alone leaves as it came.
 
-    So does one whose client forbids changes: it was judged as the rules would have it, and the
-    record warns that it did not leave so.
+    So does one whose client forbids changes: what is judged is what will leave.
     """
     try:
         verdict = policy.rules.apply(order, account)
+        if order.changed and coding.forbids_changes(request.headers):
+            return _as_received(request, policy, account)
     except RefusedError as error:
-        return Judgement(request, refusal=error)
-    forward, rewritten, violations = request, order.changed, verdict.violations
-    if rewritten and coding.forbids_changes(request.headers):
-        rewritten = False
-        violations = (*violations, _LEFT_AS_RECEIVED)
-    elif rewritten:
-        forward = _rewritten(request, order.serialize())
-    judged = Judgement(forward, rewritten, verdict.edits, violations)
+        return Judgement(request, order, refusal=error)
+    rewritten = order.changed
+    forward = _rewritten(request, order.serialize()) if rewritten else request
+    return _costed(Judgement(forward, order, rewritten, verdict.edits, verdict.violations))
+
+
+def _as_received(request: Request, policy: Policy, account: str | None) -> Judgement:
+    """Of an order that must not be changed: only validated, and read anew for that.
+
+    Errors: RefusedError.
+    """
+    order = read(request, policy)
+    if order.changed:
+        raise ForbiddenXmlError(
+            "The bytes are not of the charset that they claim, and the request forbids changes; "
+            "send the order as UTF-8."
+        )
+    violations = policy.rules.validate(order, account)
+    return _costed(Judgement(request, order, violations=(*violations, _LEFT_AS_RECEIVED)))
+
+
+def _costed(judged: Judgement) -> Judgement:
+    """With the cost, or the refusal: of violations, and of an order whose cost is unreadable."""
+    violations = judged.violations
+    cost = None
+    try:
+        cost = judged.leaves.cost
+    except ViolatedError as error:
+        known = {found.xpath for found in violations if found.severity == "enforce"}
+        extra = [found for found in error.violations if found.xpath not in known]
+        violations = told([*violations, *extra], judged.leaves)
     enforced = tuple(found for found in violations if found.severity == "enforce")
     if enforced:
-        return replace(judged, refusal=ViolatedError(enforced))
-    try:
-        return replace(judged, cost=order.cost)
-    except ViolatedError as error:
-        return replace(judged, violations=(*error.violations, *violations), refusal=error)
-    except RefusedError as error:
-        return replace(judged, refusal=error)
+        return replace(judged, violations=violations, refusal=ViolatedError(enforced))
+    return replace(judged, cost=cost)
 
 
 def _rewritten(request: Request, body: bytes) -> Request:

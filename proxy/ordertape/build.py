@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,8 +56,10 @@ async def recording(settings: Settings) -> AsyncIterator[Parts]:
     upstream = _upstream(settings, via)
     store = await SqliteStore.start(settings.db, settings=_store_settings(settings))
     try:
-        async with control.serve_control(settings.db, _handlers(store)):
-            yield Parts(_gateway(settings, upstream, store, policy, redaction, via), store)
+        gateway = _gateway(settings, upstream, store, policy, redaction, via)
+        with closing(gateway):
+            async with control.serve_control(settings.db, _handlers(store)):
+                yield Parts(gateway, store)
     finally:
         await upstream.close()
         await store.close()
@@ -82,7 +84,8 @@ async def replaying(
         try:
             replay = Replay(sources, policy=policy, redaction=redaction, index=index)
             try:
-                yield _gateway(settings, replay, store, policy, redaction, via), replay
+                with closing(_gateway(settings, replay, store, policy, redaction, via)) as gateway:
+                    yield gateway, replay
             finally:
                 await replay.close()
         finally:

@@ -13,7 +13,7 @@ import asyncio
 import functools
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from typing import TypeVar, TypeVarTuple
 
@@ -135,12 +135,17 @@ class Gateway:
     async def handle(self, request: Request) -> Answer:
         """Take one request through the pipeline; every error comes back as an answer."""
         passage = self._begin(request)
-        refusal = await (self._in_turn(passage) if passage.large else self._opened(passage))
+        in_turn = passage.large and passage.route.kind is Kind.ORDER
+        refusal = await (self._in_turn(passage) if in_turn else self._opened(passage))
         return await self._exchange(passage) if refusal is None else refusal
 
     async def refuse(self, request: Request, error: RefusedError) -> Answer:
         """Record and answer a request that the listener could not take in."""
         return await self._refused(self._begin(request), error)
+
+    def close(self) -> None:
+        """Let go of the thread that large orders are worked out in."""
+        self._beside.shutdown(wait=False, cancel_futures=True)
 
     # Before anything is sent.
 
@@ -165,6 +170,7 @@ class Gateway:
                 passage.handle = await self._store.open(passage.exchange)
                 # They are on disk, and there may be thousands of them.
                 passage.exchange = replace(passage.exchange, edits=(), violations=())
+                passage.order = None if passage.large else passage.order
         except RefusedError as error:
             return await self._refused(passage, error)
         except Exception:  # noqa: BLE001 - answered and recorded: it must not pass as if unseen
@@ -238,9 +244,9 @@ class Gateway:
         passage.exchange = replace(
             passage.exchange,
             sent=self._sent(passage) if judged.rewritten else None,
-            order_type=order.order_type,
-            customer_order_id=order.customer_order_id,
-            quantity=order.quantity,
+            order_type=judged.leaves.order_type,
+            customer_order_id=judged.leaves.customer_order_id,
+            quantity=judged.leaves.quantity,
             edits=judged.edits,
             violations=judged.violations,
             cost=judged.cost,
@@ -430,15 +436,7 @@ class Gateway:
         return Answer(response, noted)
 
     async def _own_answer(self, passage: _Passage, error: GatewayError) -> Answer:
-        render = functools.partial(
-            answers.render,
-            error,
-            exchange_id=passage.exchange.id,
-            order=passage.order,
-            xml=passage.route.xml,
-            accept=passage.request.headers.get(b"accept"),
-        )
-        return self._answer(passage, await self._worked_out(passage, render))
+        return self._answer(passage, await self._worked_out(passage, _rendered, passage, error))
 
     def _report(self, passage: _Passage, outcome: Outcome) -> None:
         """One line an exchange; nothing in it is secret."""
@@ -454,6 +452,21 @@ class Gateway:
             duration_ms=round((outcome.at - exchange.received_at) / 1000, 1),
             **({} if outcome.reason is None else {"reason": outcome.reason}),
         )
+
+
+def _rendered(passage: _Passage, error: GatewayError) -> Response:
+    """The answer; a large order that was let through is read once more for its echo."""
+    order = passage.order
+    if order is None and passage.handle is not None and passage.route.kind is Kind.ORDER:
+        with suppress(RefusedError):  # it has grown over the limit: the echo is empty then
+            order = admission.read(passage.forward, passage.policy)
+    return answers.render(
+        error,
+        exchange_id=passage.exchange.id,
+        order=order,
+        xml=passage.route.xml,
+        accept=passage.request.headers.get(b"accept"),
+    )
 
 
 def _is_large(request: Request) -> bool:

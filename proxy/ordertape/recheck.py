@@ -26,8 +26,6 @@ from ordertape.store.reading import Filter, Reader, Row
 __all__ = ["CHANGES", "Rechecked", "Result", "compare", "recheck"]
 
 _BY_READING_OR_RULES = frozenset({400, 413, 415, 500})
-_AFTER_THE_RULES = frozenset({403, 429, 503})
-"""Statuses of orders that the rules had let through: a quota, a pause, a store that failed."""
 
 
 class Result(enum.StrEnum):
@@ -138,8 +136,8 @@ def _left_out(row: Row, received: Message | None) -> Result | None:
 
 def _admitted(row: Row) -> bool | None:
     """Whether reading and rules had let the order through; None where it never came to them."""
-    if row.state is not State.REFUSED or row.status in _AFTER_THE_RULES:
-        return True
+    if row.state is not State.REFUSED or row.cost is not None:
+        return True  # a quota, a pause or a store that failed came after the rules
     if classify(row.method, row.target).error is not None:
         return None
     return False if row.status in _BY_READING_OR_RULES else None
@@ -170,7 +168,7 @@ def _judged(request: Request, policy: Policy, account: str | None) -> _Judged:
     refusal, violations = judged.refusal, judged.violations
     if refusal is not None and not isinstance(refusal, ViolatedError):
         violations = (_said("rules", refusal), *violations)
-    rewritten = (judged.forward.body.held, order.root) if judged.rewritten else None
+    rewritten = (judged.forward.body.held, judged.leaves.root) if judged.rewritten else None
     return _Judged(refusal is not None, judged.edits, violations, rewritten)
 
 

@@ -38,8 +38,8 @@ class CombinedLocalCallingArea:
         for combined in order.fields(COMBINED):
             stated = order.stated(combined)
             enabled = stated.get("EnableLCA")
-            if enabled is None or order.value(enabled) != "true":
-                continue
+            if enabled is None or order.value(enabled) != "true" or "LocalVanity" in stated:
+                continue  # LocalVanity has a rule of its own, and no EnableLCA beside it
             if CRITERIA.intersection(stated) not in _WITH_LOCAL_CALLING_AREA:
                 allowed = "it only with NpaNxx, with NpaNxxX, or with RateCenter and State, alone"
                 yield order.violation(enabled, "5002", order.unlike(enabled, allowed))

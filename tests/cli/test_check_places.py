@@ -86,8 +86,8 @@ def refused(tmp_path: Path, here: Asked) -> Refused:
             READY.replace(b"<SiteId>743", b"<Quantity>1</Quantity><SiteId>743"),
             (
                 (
-                    "order.xml:3:15: error 94002: <Quantity> in line 3 stands outside the order "
-                    "type, where it may count or not; move it into the order-type element."
+                    "order.xml:3:15: error 94002: Quantity stands outside the order type, where it "
+                    "may count or not; move it into the order-type element. (cost)"
                 ),
                 "      <!-- kept --><Quantity>1</Quantity><SiteId>743</SiteId><PartialAllow…",
                 "                   ^",

@@ -6,7 +6,7 @@ import pytest
 from lxml import etree
 
 from order_shapes import CLIENTS
-from ordertape.errors import AmbiguousElementError, ForbiddenXmlError, MalformedError
+from ordertape.errors import ForbiddenXmlError, MalformedError, ViolatedError
 from ordertape.model import Edit, Violation
 from ordertape.order import (
     DEFAULT_QUANTITY,
@@ -113,8 +113,10 @@ def test_an_order_costs_as_many_numbers_as_it_may_be_given(
 )
 def test_a_quantity_that_may_count_or_not_is_refused(inside: str) -> None:
     order = read_order(f"<Order>{inside}</Order>".encode(), None)
-    with pytest.raises(AmbiguousElementError, match="line 1 stands outside the order type"):
+    with pytest.raises(ViolatedError, match="Quantity stands outside the order type") as refusal:
         _ = order.cost
+    [violation] = refusal.value.violations
+    assert (violation.rule, violation.code) == ("cost", "94002")
 
 
 def test_a_rule_cannot_double_what_counts_once() -> None:
@@ -226,6 +228,29 @@ def test_a_removed_branch_is_noted_as_it_stood() -> None:
     assert order.edits == (Edit("", "/Order/Extra", '<Extra a="1"><B>1</B></Extra>', None),)
     with pytest.raises(ValueError, match="root"):
         order.remove(order.root)
+
+
+def test_what_was_edited_before_it_was_removed_keeps_its_path() -> None:
+    order = read_order(b"<Order><Name> x </Name><Extra><B> 1 </B></Extra></Order>", None)
+    name, extra = order.root
+    order.set_text(name, "x")
+    order.set_text(extra[0], "1")
+    order.remove(extra)
+    order.remove(name)
+    assert [(edit.xpath, edit.after) for edit in order.edits] == [
+        ("/Order/Name", "x"),
+        ("/Order/Extra/B", "1"),
+        ("/Order/Extra", None),
+        ("/Order/Name", None),
+    ]
+
+
+def test_nothing_is_added_to_an_element_that_holds_a_value() -> None:
+    order = read_order(b"<Order><SiteId/><Extra>1</Extra></Order>", None)
+    for parent in order.root:
+        with pytest.raises(ValueError, match="it can hold no element"):
+            order.add(parent, "B", "1")
+    assert not order.changed
 
 
 def test_a_new_name_is_noted_as_a_tag_and_earlier_edits_move_along() -> None:

@@ -15,8 +15,7 @@ from ordertape.cli.places import NOWHERE, Place, Places, text_of
 from ordertape.cli.terminal import printable, quoted
 from ordertape.errors import RefusedError, ViolatedError
 from ordertape.model import Body, Edit, Request, Violation
-from ordertape.order import Order
-from ordertape.order.tree import shown
+from ordertape.order import Order, nearest, shown
 
 __all__ = ["Examined", "Finding", "as_json", "examined", "finding_lines"]
 
@@ -154,10 +153,7 @@ def _edited(edit: Edit, by_path: Mapping[str, etree._Element], places: Places) -
 
 def _violated(violation: Violation, by_path: Mapping[str, etree._Element], places: Places) -> Place:
     """An element that is absent is missed at its nearest ancestor."""
-    path = violation.xpath
-    while path and path not in by_path:
-        path = path.rpartition("/")[0]
-    return _known(path, by_path, places)
+    return _known(nearest(violation.xpath, by_path), by_path, places)
 
 
 def _known(path: str, by_path: Mapping[str, etree._Element], places: Places) -> Place:

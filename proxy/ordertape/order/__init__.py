@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ordertape.order.names import ORDER_TYPES, SPELLINGS, is_specified, specified
 from ordertape.order.reading import media_type_ok, read_root, read_tree
-from ordertape.order.tree import DEFAULT_QUANTITY, XML_BLANKS, Format, Order
+from ordertape.order.tree import DEFAULT_QUANTITY, XML_BLANKS, Format, Order, nearest, shown
 
 __all__ = [
     "DEFAULT_QUANTITY",
@@ -15,8 +15,10 @@ __all__ = [
     "Order",
     "is_specified",
     "media_type_ok",
+    "nearest",
     "read_order",
     "read_tree",
+    "shown",
     "specified",
 ]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from ordertape.order.names import (
     ORDER_TYPES,
     REPEATABLE,
     SPECIFIED,
+    VALUES,
     specified,
     spellings,
 )
@@ -121,18 +122,15 @@ class Order:
         """The order's cost in telephone numbers: never a guess, and never too low.
 
         A search costs its Quantity, or 5000 without one; existing numbers cost one each; several
-        order types cost their sum, an order without any 5000. Errors: ViolatedError (5009) for a
-        Quantity that is no number; AmbiguousElementError for one that stands anywhere but once
-        inside an order type.
+        order types cost their sum, an order without any 5000. Errors: ViolatedError for a Quantity
+        that is no number (5009), or stands anywhere but inside an order type (94002).
         """
         types = self.types
-        for element in self.elements("Quantity"):
-            if element.getparent() not in types:
-                raise AmbiguousElementError(
-                    f"<Quantity> in {line_of(element)} stands outside the order type, where it may "
-                    "count or not; move it into the order-type element.",
-                    node=element,
-                )
+        stray = [
+            element for element in self.elements("Quantity") if element.getparent() not in types
+        ]
+        if stray:
+            raise ViolatedError(tuple(map(self._stray, stray)))
         return sum(self._cost(element) for element in types) if types else DEFAULT_QUANTITY
 
     def fields(self, name: str) -> Sequence[etree._Element]:
@@ -250,9 +248,11 @@ class Order:
     def add(self, parent: etree._Element, name: str, value: str) -> etree._Element:
         """Append a child, indented as its siblings are, and note it.
 
-        Errors: ValueError for a name or a value that XML cannot hold, or an element of the
-        specification that is there already: nobody knows which of two counts.
+        Errors: ValueError for a name or a value that XML cannot hold, a parent that holds a value,
+        or an element of the specification that is there already: nobody knows which of two counts.
         """
+        if specified(str(parent.tag)) in VALUES or (not len(parent) and self.value(parent)):
+            raise ValueError(f"{self.xpath(parent)} holds a value; it can hold no element.")
         meant = specified(name)
         siblings = self._stated(parent)
         if meant in siblings:
@@ -301,6 +301,11 @@ class Order:
         if parent is None:
             raise ValueError("The root cannot be removed.")
         held = etree.tostring(element, encoding="unicode", with_tail=False)
+        gone = set(element.iter())
+        self._noted = [
+            noted if noted.at not in gone else noted._replace(at=self.xpath(noted.at))
+            for noted in self._noted
+        ]
         self._note(self.xpath(element), held if len(element) else self.text(element), None)
         previous = element.getprevious()
         if element.getnext() is None:
@@ -371,12 +376,7 @@ class Order:
         return None if element is None else self.value(element) or None
 
     def _cost(self, order_type: etree._Element) -> int:
-        stated = order_type.findall("Quantity")
-        if len(stated) > 1:
-            raise AmbiguousElementError(
-                f"<Quantity> occurs {len(stated)} times in {self.xpath(order_type)}; send it once."
-            )
-        numbers = [self._number(element) for element in stated]
+        numbers = [self._number(element) for element in order_type.findall("Quantity")]
         if order_type.tag != "ExistingTelephoneNumberOrderType":
             return numbers[0] if numbers else DEFAULT_QUANTITY
         # A reservation stands for a number, and may come without it.
@@ -391,9 +391,17 @@ class Order:
         if _NUMBER.fullmatch(value) is not None:
             return int(value)
         message = self.unlike(quantity, "how many telephone numbers to order, one to seven digits")
-        raise ViolatedError(
-            (Violation("cost", "5009", self.xpath(quantity), quantity.sourceline or 0, message),)
+        raise ViolatedError((self._costless(quantity, "5009", message),))
+
+    def _stray(self, quantity: etree._Element) -> Violation:
+        message = (
+            "Quantity stands outside the order type, where it may count or not; move it into the "
+            "order-type element."
         )
+        return self._costless(quantity, AmbiguousElementError.code, message)
+
+    def _costless(self, quantity: etree._Element, code: str, message: str) -> Violation:
+        return replace(self.violation(quantity, code, message), rule="cost")
 
 
 def survey(root: etree._Element) -> Survey:
@@ -421,6 +429,13 @@ def _children(parent: etree._Element) -> dict[str, etree._Element]:
 
 def _taken(parent: str, name: str) -> ValueError:
     return ValueError(f"There is a {name} in {parent} already.")
+
+
+def nearest(xpath: str, known: Container[str]) -> str:
+    """The path itself, or of an element that is absent its nearest known ancestor's; else ""."""
+    while xpath and xpath not in known:
+        xpath = xpath.rpartition("/")[0]
+    return xpath
 
 
 def line_of(node: etree._Element) -> str:

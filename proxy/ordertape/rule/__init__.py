@@ -7,7 +7,7 @@ rules come through the same door as anyone's: the entry-point group "ordertape.r
 
 from __future__ import annotations
 
-from ordertape.rule.applying import RuleSet, Verdict
+from ordertape.rule.applying import RuleSet, Verdict, told
 from ordertape.rule.building import Fields, build_rules, field_names
 from ordertape.rule.finding import GROUP, discover, find
 from ordertape.rule.protocol import (
@@ -38,4 +38,5 @@ __all__ = [
     "discover",
     "field_names",
     "find",
+    "told",
 ]

@@ -6,15 +6,18 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from ordertape.errors import RefusedError, RuleFailedError
+from ordertape.errors import RefusedError, RuleFailedError, ViolatedError
 from ordertape.model import Edit, Violation
-from ordertape.order import XML_BLANKS, Format, Order
+from ordertape.order import XML_BLANKS, Format, Order, nearest
 from ordertape.rule.protocol import Configured
+
+_FOUND = ("enforce", "warn")
+"""What the severity of a violation can be."""
 
 _NOBODYS: tuple[frozenset[int], tuple[()]] = (frozenset(), ())
 
@@ -90,32 +93,48 @@ class RuleSet:
     def apply(self, order: Order, account: str | None) -> Verdict:
         """Normalise with every rule, then validate with every rule.
 
-        Violations come in document order. Errors: RuleFailedError when a rule raises, or changes
-        the order while it validates; a RefusedError that it raises itself passes, for that is a
-        refusal too.
+        Violations come in document order. Errors: RuleFailedError when a rule fails.
         """
-        steps = self._steps.get(account) or self._steps[None]
-        for step in steps.normalize:
-            order.rule = step.name
-            try:
-                step.call(order)
-            except RefusedError:
-                raise
-            except Exception as error:  # a stranger's code may raise anything
-                raise _failed(step.configured, type(error).__name__) from error
-        edited = order.edited
+        steps = self._steps_of(account)
         found: list[Violation] = []
-        for step in steps.validating(order):
-            order.rule = step.name
-            try:
-                found += map(step.own, step.call(order) or ())
-            except RefusedError:
-                raise
-            except Exception as error:  # a stranger's code may raise anything
-                raise _failed(step.configured, type(error).__name__) from error
-            if order.edited != edited:
-                raise _failed(step.configured, "it changes the order while it validates")
-        return Verdict(order.edits, _told(found, order))
+        for step in steps.normalize:
+            found += _taken(step, order)
+        return Verdict(order.edits, told(found + _validated(steps, order), order))
+
+    def validate(self, order: Order, account: str | None) -> tuple[Violation, ...]:
+        """What `apply` finds in an order that may not be changed. Errors: as `apply`."""
+        return told(_validated(self._steps_of(account), order), order)
+
+    def _steps_of(self, account: str | None) -> _Steps:
+        return self._steps.get(account) or self._steps[None]
+
+
+def _validated(steps: _Steps, order: Order) -> list[Violation]:
+    edited = order.edited
+    found: list[Violation] = []
+    for step in steps.validating(order):
+        found += _taken(step, order)
+        if order.edited != edited:
+            raise _failed(step.configured, "it changes the order while it validates")
+    return found
+
+
+def _taken(step: _Step, order: Order) -> list[Violation]:
+    """What this step finds. A RefusedError that it raises is a violation too, or several.
+
+    Errors: RuleFailedError for anything else that it raises, or finds.
+    """
+    order.rule = step.name
+    try:
+        return list(map(step.own, step.call(order) or ()))
+    except ViolatedError as error:
+        return list(map(step.own, error.violations))
+    except RefusedError as error:
+        return [step.own(order.violation(order.root, error.code, str(error)))]
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a stranger's code may raise anything, SystemExit too
+        raise _failed(step.configured, type(error).__name__) from error
 
 
 def _steps(rules: Iterable[Configured]) -> _Steps:
@@ -159,9 +178,15 @@ def _misshapen(formats: Mapping[str, Format], order: Order) -> Iterable[Violatio
 
 
 def _own(configured: Configured, violation: Violation) -> Violation:
-    """The violation under the rule's own name; a rule may warn of its own accord."""
-    own = dataclasses.replace(violation, rule=configured.name)
-    return dataclasses.replace(own, severity="warn") if configured.severity == "warn" else own
+    """The violation under the rule's own name; a rule may warn of its own accord.
+
+    Errors: TypeError for what cannot be answered: it must not pass for a warning.
+    """
+    texts = (violation.code, violation.xpath, violation.message)
+    if violation.severity not in _FOUND or not all(isinstance(text, str) for text in texts):
+        raise TypeError(f"{violation!r} is no violation")
+    severity = "warn" if configured.severity == "warn" else violation.severity
+    return dataclasses.replace(violation, rule=configured.name, severity=severity)
 
 
 def _failed(configured: Configured, problem: str) -> RuleFailedError:
@@ -171,26 +196,20 @@ def _failed(configured: Configured, problem: str) -> RuleFailedError:
     )
 
 
-def _told(found: list[Violation], order: Order) -> tuple[Violation, ...]:
+def told(found: Sequence[Violation], order: Order) -> tuple[Violation, ...]:
     """The violations in document order, and if there are very many the first of them."""
     if len(found) <= 1:
         return tuple(found)
     positions = order.positions()
-    found.sort(key=lambda violation: _position(violation.xpath, positions))
-    told, left = found[:MOST_VIOLATIONS], found[MOST_VIOLATIONS:]
+    end = len(positions)
+    ordered = sorted(found, key=lambda one: positions.get(nearest(one.xpath, positions), end))
+    first, left = ordered[:MOST_VIOLATIONS], ordered[MOST_VIOLATIONS:]
     if left:
         # An order that is refused for one of these only must still be refused.
         last = next((violation for violation in left if violation.severity == "enforce"), left[0])
         message = f"There are {len(left)} violations more; correct these first."
-        told.append(dataclasses.replace(last, message=message))
-    return tuple(told)
-
-
-def _position(xpath: str, positions: Mapping[str, int]) -> int:
-    """Where an element is, or, if it is absent, where its nearest ancestor is."""
-    while xpath and xpath not in positions:
-        xpath = xpath.rpartition("/")[0]
-    return positions.get(xpath, len(positions))
+        first.append(dataclasses.replace(last, message=message))
+    return tuple(first)
 
 
 def _version(rules: tuple[Configured, ...], accounts: Mapping[str, tuple[Configured, ...]]) -> str:

@@ -20,7 +20,7 @@ from ordertape.cli.progress import Progress
 from ordertape.cli.terminal import columns, printable, quoted, width
 from ordertape.config import load
 from ordertape.model import Kind, Violation
-from ordertape.order.tree import shown
+from ordertape.order import shown
 from ordertape.recheck import CHANGES, Rechecked, Result, recheck
 from ordertape.store.reading import Reader
 
