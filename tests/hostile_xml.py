@@ -100,6 +100,9 @@ FORBIDDEN = {
     "attribute name of 129 characters": search(f'<Extra {"a" * 129}="1"/>'),
     "value over 64 KiB": search(f"<Extra>{'a' * 65_537}</Extra>"),
     "attribute value over 64 KiB": search(f'<Extra a="{"a" * 65_537}"/>'),
+    "comment over 4 KiB": search(f"<!--{'a' * 4097}-->"),
+    "comment over 4 KiB before the root": b"<!--" + b"a" * 4097 + b"-->" + PLAIN,
+    "comment over 4 KiB after the root": PLAIN + b"<!--" + b"a" * 4097 + b"-->",
     "mark against declaration": (
         b'\xef\xbb\xbf<?xml version="1.0" encoding="ISO-8859-1"?>' + PLAIN
     ),

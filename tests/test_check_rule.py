@@ -8,7 +8,7 @@ import sys
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import pytest
 
@@ -131,6 +131,58 @@ class Forgets:
 
 
 @dataclass(frozen=True)
+class Exits:
+    """Ends the program, or would like to, at one of its steps."""
+
+    at: str
+
+    def normalize(self, order: Order) -> None:
+        if self.at == "normalize" and order.fields("Name"):
+            sys.exit("canary")
+
+    def validate(self, order: Order) -> None:
+        if self.at == "validate" and order.fields("Name"):
+            sys.exit("canary")
+
+
+@dataclass(frozen=True)
+class Interrupted:
+    """Is interrupted by who runs it."""
+
+    def validate(self, order: Order) -> list[Violation]:
+        raise KeyboardInterrupt(str(order))
+
+
+@dataclass(frozen=True)
+class Concerned:
+    """Finds fault with what it says it is concerned with."""
+
+    concerns: ClassVar[tuple[str, ...]] = ("Zip", "City")
+
+    def validate(self, order: Order) -> Iterator[Violation]:
+        for name in ("Zip", "City"):
+            for element in order.fields(name):
+                yield order.violation(element, "1", f"{name} is there; leave it out.")
+
+
+@dataclass(frozen=True)
+class Unconcerned(Concerned):
+    """Finds fault with what it does not say it is concerned with."""
+
+    def validate(self, order: Order) -> Iterator[Violation]:
+        for element in order.fields("State"):
+            yield order.violation(element, "1", "State is there; leave it out.")
+
+
+@dataclass(frozen=True)
+class Chatty:
+    """Answers where nothing is asked."""
+
+    def normalize(self, order: Order) -> list[str]:
+        return ["It is fine."] if order.fields("Name") else []
+
+
+@dataclass(frozen=True)
 class GoesRound:
     """Puts back what it edits."""
 
@@ -148,11 +200,20 @@ class Says:
     code: str = "5002"
     xpath: str = "/Order/SiteId"
     message: str = "SiteId is odd; send an even one."
-    severity: str = "enforce"
+    level: str = "enforce"
 
     def validate(self, order: Order) -> list[Violation]:
         assert order.root.tag == "Order"
-        return [Violation("", self.code, self.xpath, 0, self.message, self.severity)]
+        return [Violation("", self.code, self.xpath, 0, self.message, self.level)]
+
+
+@dataclass(frozen=True)
+class SaysNumbers:
+    """Finds a fault whose code is a number."""
+
+    def validate(self, order: Order) -> list[Violation]:
+        code: Any = 5002
+        return [order.violation(order.root, code, "The order is odd; send an even one.")]
 
 
 @dataclass(frozen=True)
@@ -188,6 +249,7 @@ NOTED = "No edit without a note"
 RAISES = "It never raises"
 LEFT_ALONE = "An order that needs nothing is left alone"
 PLACED = "A violation has a place, a code and a sentence"
+CONCERNED = "It has nothing to say of what does not concern it"
 
 
 @pytest.mark.parametrize(
@@ -201,18 +263,30 @@ PLACED = "A violation has a place, a code and a sentence"
         (EditsWhileValidating(), NOTED, "validate edits the order: Edit(rule='EditsWhileVal"),
         (TidiesWhileValidating(), NOTED, "validate changed the tree by itself: before '<Order"),
         (Trusts(), RAISES, "validate raises ValueError: not enough values to unpack (expected 1, "),
-        (Forgets(), RAISES, "validate raises TypeError: 'NoneType' object is not iterable"),
+        (Exits("normalize"), RAISES, "normalize raises SystemExit: canary"),
+        (Exits("validate"), RAISES, "validate raises SystemExit: canary"),
+        (
+            Unconcerned(),
+            CONCERNED,
+            "The order has none of 'Zip', 'City', but it finds Violation(rule='Unconcerned', code=",
+        ),
+        (Chatty(), PLACED, "'It is fine.' is no Violation."),
         (GoesRound(), LEFT_ALONE, "It puts back what it edits: Edit(rule='GoesRound'"),
         (Says(code="E1"), PLACED, "has the code 'E1', which is not digits."),
         (Says(xpath="/SiteId"), PLACED, "has the path '/SiteId', which is nowhere in the order."),
         (Says(xpath="SiteId"), PLACED, "has the path 'SiteId', which is nowhere in the order."),
+        (
+            SaysNumbers(),
+            PLACED,
+            "has a path, a code, a message or a severity that is no text.",
+        ),
         (Says(message=" "), PLACED, "says ' ', which is not one line of text."),
         (
             Says(message="It is\nodd."),
             PLACED,
             "says 'It is\\nodd.', which is not one line of text.",
         ),
-        (Says(severity="fatal"), PLACED, "the severity 'fatal', which is not enforce or warn."),
+        (Says(level="fatal"), PLACED, "the severity 'fatal', which is not enforce or warn."),
         (SaysWords(), PLACED, "'<Order None, 0 edits>' is no Violation."),
     ],
     ids=lambda value: type(value).__name__ if dataclasses.is_dataclass(value) else "",
@@ -246,8 +320,18 @@ def test_the_smallest_order_has_nothing_that_the_breach_does_not_need() -> None:
 
 def test_what_a_rule_raised_is_kept_as_the_cause() -> None:
     with pytest.raises(AssertionError) as failure:
-        check_rule(Forgets())
-    assert isinstance(failure.value.__cause__, TypeError)
+        check_rule(Trusts())
+    assert isinstance(failure.value.__cause__, ValueError)
+
+
+def test_who_interrupts_the_trial_is_not_told_of_a_law() -> None:
+    with pytest.raises(KeyboardInterrupt):
+        check_rule(Interrupted())
+
+
+def test_a_rule_may_return_nothing_and_speak_of_what_concerns_it() -> None:
+    check_rule(Forgets(), examples=40)
+    check_rule(Concerned(), examples=40)
 
 
 def test_a_rule_that_keeps_a_state_is_told_so() -> None:
@@ -263,7 +347,7 @@ def test_a_refusal_that_a_rule_raises_breaks_no_law() -> None:
 
 def test_a_class_with_defaults_will_do_and_a_warning_and_an_absent_place() -> None:
     check_rule(Says, examples=20)
-    check_rule(Says(severity="warn", xpath="/Order/TnAttributes/TnAttribute[2]"), examples=20)
+    check_rule(Says(level="warn", xpath="/Order/TnAttributes/TnAttribute[2]"), examples=20)
 
 
 @dataclass(frozen=True)
@@ -289,6 +373,21 @@ class Idle:
     """A frozen dataclass that does nothing."""
 
 
+@dataclass(frozen=True)
+class Misconcerned(Concerned):
+    """A rule that is concerned with what the specification has not."""
+
+    concerns: ClassVar[tuple[str, ...]] = ("ZipCode",)
+
+
+@dataclass(frozen=True)
+class Selfless:
+    """A rule whose method lacks a parameter."""
+
+    def validate(order: Order) -> list[Violation]:  # type: ignore[misc] # noqa: N805 - the mistake
+        return [order.violation(order.root, "1", "It is there; leave it out.")]
+
+
 @pytest.mark.parametrize(
     ("rule", "sentence"),
     [
@@ -296,6 +395,20 @@ class Idle:
         (Thawed, "Thawed is not a frozen dataclass; make it one."),
         (Thawed(), "Thawed is not a frozen dataclass; make it one."),
         (Idle, "Idle has no normalize, validate, formats; give it one of them."),
+        (
+            Misconcerned,
+            (
+                "Misconcerned has ZipCode in `concerns`, which is no element of the specification "
+                "that stands alone; correct it, or judge it in `validate`."
+            ),
+        ),
+        (
+            Selfless,
+            (
+                "Selfless has a `validate` that does not take an order; write "
+                "`def validate(self, order: Order)`."
+            ),
+        ),
         (len, "builtin_function_or_method is not a frozen dataclass; make it one."),
     ],
 )

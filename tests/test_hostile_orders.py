@@ -186,6 +186,13 @@ def memory(pid: int) -> float:
     return int(found[1]) / 1024
 
 
+def of_new_names(number: int) -> bytes:
+    """An order with nearly 1 MiB of names that no other one has, and each far too long."""
+    long = b"a" * 49_000
+    names = b"".join(b"<n%dx%d%b/>" % (number, at, long) for at in range(21))
+    return packed(gzip.compress(b"<Order>" + names + b"</Order>", 1))
+
+
 def test_memory_is_given_back_after_all_that_is_hostile(tmp_path: Path) -> None:
     free = ("--listen", "127.0.0.1:0", "--admin", "off")
     hostile = [raw for requests, _, _ in HOSTILE.values() for raw in requests.values()]
@@ -206,6 +213,7 @@ def test_memory_is_given_back_after_all_that_is_hostile(tmp_path: Path) -> None:
         before = memory(ours.process.pid)
         assert statuses(hostile) == {400, 413, 415}
         assert statuses(largest) == {201, 400}
+        assert statuses(map(of_new_names, range(100))) == {400}
         assert statuses([order_request()] * 50) == {201}
         after = memory(ours.process.pid)
         assert ours.stop() == 0

@@ -1,5 +1,6 @@
 """Rules found, configured and applied."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +12,7 @@ from typing import Literal
 import pytest
 
 from order_shapes import CLIENTS
-from ordertape.errors import BadPathError, RuleFailedError, StartUpError
+from ordertape.errors import ConfigurationError, RuleFailedError, StartUpError
 from ordertape.model import Edit, Violation
 from ordertape.order import Order, read_order
 from ordertape.rule import GROUP, Registered, RuleSet, Verdict, build_rules, discover
@@ -99,15 +100,6 @@ class Strange:
     def validate(self, order: Order) -> list[str]:
         """Find it."""
         return [str(order)]
-
-
-@dataclass(frozen=True)
-class Refusing:
-    """A rule that refuses with an error of the gateway's own."""
-
-    def normalize(self, order: Order) -> None:
-        """Refuse."""
-        raise BadPathError(f"{order} is on the wrong path.")
 
 
 @dataclass
@@ -266,23 +258,27 @@ def test_a_class_of_the_wrong_kind_stops_start_up(rule: type, reason: str) -> No
         ),
         (
             {"upper": {"times": "2"}},
-            "rules.upper.times is '2': Input should be a valid integer; correct it.",
+            "rules.upper.times is wrong: Input should be a valid integer; correct it.",
         ),
         (
             {"upper": {"times": True}},
-            "rules.upper.times is True: Input should be a valid integer; correct it.",
+            "rules.upper.times is wrong: Input should be a valid integer; correct it.",
         ),
         (
             {"upper": {"style": "odd"}},
-            "rules.upper.style is 'odd': Input should be 'plain' or 'fancy'; correct it.",
+            "rules.upper.style is wrong: Input should be 'plain' or 'fancy'; correct it.",
         ),
         (
             {"upper": {"letters": [1]}},
-            "rules.upper.letters is [1]: Input should be a valid string; correct it.",
+            "rules.upper.letters is wrong: Input should be a valid string; correct it.",
         ),
         (
             {"upper": {"times": 0}},
             "The rule upper ([rules.upper]) refuses: times has to be at least 1.",
+        ),
+        (
+            {"upper": {"letters": ["secret", 31415926]}},
+            "rules.upper.letters is wrong: Input should be a valid string; correct it.",
         ),
     ],
 )
@@ -295,6 +291,67 @@ def test_a_wrong_configuration_stops_start_up_with_the_right_name(
     with pytest.raises(StartUpError) as refusal:
         built({}, {"42": config}, upper=Upper, low=NoLowerCase)
     assert str(refusal.value) == sentence.replace("rules.", "accounts.42.rules.")
+
+
+@dataclass(frozen=True)
+class Keyed:
+    """A rule that fails in its own way as it is made."""
+
+    api_key: str
+    fails: str = "not"
+
+    def __post_init__(self) -> None:
+        if self.fails != "not":
+            raise FAILURES[self.fails](f"{self.api_key}\nis odd")
+
+    def normalize(self, order: Order) -> None:
+        """Do nothing."""
+
+
+FAILURES: Mapping[str, type[BaseException]] = {
+    "value": ValueError,
+    "type": TypeError,
+    "key": LookupError,
+    "pattern": re.error,
+    "exit": SystemExit,
+}
+
+
+@pytest.mark.parametrize(
+    ("config", "sentence"),
+    [
+        ({}, "The rule keyed needs api_key; set rules.keyed.api_key."),
+        (
+            {"api_key": 31415926},
+            "rules.keyed.api_key is wrong: Input should be a valid string; correct it.",
+        ),
+        (
+            {"api_key": "canary", "fails": "value"},
+            "The rule keyed ([rules.keyed]) refuses: … is odd",
+        ),
+        *(
+            (
+                {"api_key": "canary", "fails": fails},
+                (
+                    f"The rule keyed of tests cannot be made ({name}: … is odd); "
+                    "correct [rules.keyed], or have the rule mended."
+                ),
+            )
+            for fails, name in [
+                ("type", "TypeError"),
+                ("key", "LookupError"),
+                ("pattern", "error"),
+                ("exit", "SystemExit"),
+            ]
+        ),
+    ],
+)
+def test_a_rule_that_cannot_be_made_is_one_sentence_without_what_was_set(
+    config: Mapping[str, object], sentence: str
+) -> None:
+    with pytest.raises(ConfigurationError) as refusal:
+        built({"keyed": config}, keyed=Keyed, upper=Upper)
+    assert str(refusal.value) == sentence
 
 
 def test_fields_are_set_with_their_own_types_and_accounts_override_them() -> None:
@@ -367,7 +424,7 @@ def test_an_account_has_its_own_rules_and_any_other_the_common_ones() -> None:
         (Failing, IndexError),
         (FailingLate, KeyError),
         (FailingNormalizer, ValueError),
-        (Strange, TypeError),
+        (Strange, AttributeError),
     ],
 )
 def test_a_rule_that_raises_refuses_the_order(rule: type, cause: type[Exception]) -> None:
@@ -378,11 +435,6 @@ def test_a_rule_that_raises_refuses_the_order(rule: type, cause: type[Exception]
         "report it to whoever maintains tests."
     )
     assert isinstance(refusal.value.__cause__, cause)
-
-
-def test_a_refusal_that_a_rule_raises_is_its_answer() -> None:
-    with pytest.raises(BadPathError, match="is on the wrong path"):
-        built(odd=Refusing).apply(read_order(BODY, None), None)
 
 
 def test_the_version_changes_with_anything_that_may_change_a_verdict() -> None:

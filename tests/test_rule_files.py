@@ -1,5 +1,6 @@
 """Rules in files that the configuration names by their path."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,151 @@ def test_what_is_wrong_with_a_rule_file_is_one_sentence(
     tmp_path: Path, text: str, sentence: str
 ) -> None:
     assert refusal(tmp_path, text) == sentence
+
+
+SHAPED = """
+import re
+from collections.abc import Mapping
+from dataclasses import field
+from typing import ClassVar
+
+from ordertape.order import Format
+
+
+@dataclass(frozen=True)
+class House:
+    @@
+
+    def normalize(self, order):
+        return None
+"""
+FORMATS = "`formats`; write it as Format(pattern, code, allowed)."
+NO_MAPPING = (
+    "has `formats` that are no mapping; write them as a class attribute, like "
+    '{"SiteId": Format(pattern, code, allowed)}.'
+)
+NO_TUPLE = 'has `concerns` that are no tuple of elements\' names; write them like ("Zip",).'
+NOT_MADE = "correct [rules.house], or have the rule mended."
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        (
+            "formats = {'Name': 'x+'}",
+            f"has something else than a Format of three texts for Name in {FORMATS}",
+        ),
+        (
+            "formats = {'Name': Format('x+', 5002, 'x')}",
+            f"has something else than a Format of three texts for Name in {FORMATS}",
+        ),
+        (
+            "formats = {'Name': Format('(x', '5002', 'x')}",
+            (
+                "has a pattern for Name in `formats` that is no regular expression (missing ), "
+                "unterminated subpattern at position 0); mend it."
+            ),
+        ),
+        (
+            "formats = {'Nome': Format('x', '5002', 'x')}",
+            (
+                "has Nome in `formats`, which is no element of the specification that stands "
+                "alone; correct it, or judge it in `validate`."
+            ),
+        ),
+        ("formats = [Format('x', '5002', 'x')]", NO_MAPPING),
+        ("formats = property(lambda self: {})", NO_MAPPING),
+        ("formats: Mapping[str, str] = field(default_factory=lambda: {'Name': 'x'})", FORMATS),
+        ("concerns = None", NO_TUPLE),
+        ("concerns = 'Zip'", NO_TUPLE),
+        (
+            "concerns = ()",
+            (
+                "has `concerns` that are empty, so that it would never be asked; name an element, "
+                "or leave them out."
+            ),
+        ),
+        (
+            "concerns = (['Zip'],)",
+            (
+                "has ['Zip'] in `concerns`, which is no element of the specification that stands "
+                "alone; correct it, or judge it in `validate`."
+            ),
+        ),
+        ("validate = 3", "has a `validate` that is no method; make it one."),
+        (
+            "def validate(order): return []",
+            (
+                "has a `validate` that does not take an order; write "
+                "`def validate(self, order: Order)`."
+            ),
+        ),
+        (
+            "only: range = range(3)",
+            (
+                "has the field only, whose type no configuration can hold; make it of numbers, "
+                "texts, tuples and the like."
+            ),
+        ),
+        (
+            "most: int = '3'",
+            (
+                "has the field most, whose default is not of its type (Input should be a valid "
+                "integer); correct either."
+            ),
+        ),
+        (
+            "most: int = field(default_factory=lambda: {}['most'])",
+            f"cannot be made (KeyError: 'most'); {NOT_MADE}",
+        ),
+        (
+            "def __post_init__(self): re.compile('(')",
+            (
+                "cannot be made (error: missing ), unterminated subpattern at position 0); "
+                f"{NOT_MADE}"
+            ),
+        ),
+        (
+            "def __post_init__(self): raise SystemExit",
+            f"cannot be made (SystemExit); {NOT_MADE}",
+        ),
+        (
+            "seen: dict[str, int] = field(default_factory=lambda: {(1,): 2})",
+            (
+                "cannot be made (TypeError: keys must be str, int, float, bool or None, not "
+                f"tuple); {NOT_MADE}"
+            ),
+        ),
+    ],
+)
+def test_a_class_that_would_fail_on_orders_is_one_sentence(
+    tmp_path: Path, body: str, sentence: str
+) -> None:
+    told = refusal(tmp_path, HEAD + SHAPED.replace("@@", body))
+    assert told.startswith("The rule house of FILE ")
+    assert told.endswith(sentence)
+    assert told.count("\n") == 0
+
+
+def test_two_files_of_one_content_are_two_modules_of_one_version(tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("a.py", "b.py")]
+    for file in files:
+        file.write_text(HEAD + RULE, encoding="utf-8")
+    found = [discover(files=[file])["house"] for file in files]
+    assert [sys.modules[rule.rule.__module__].__file__ for rule in found] == list(map(str, files))
+    assert len({rule.package_version for rule in found}) == 1
+
+
+def test_a_file_that_fails_the_second_time_leaves_the_first_in_place(tmp_path: Path) -> None:
+    file, gate = tmp_path / "house.py", tmp_path / "gate"
+    gate.touch()
+    file.write_text(f"{HEAD}open({str(gate)!r}).close()\n{RULE}", encoding="utf-8")
+    module = discover(files=[file])["house"].rule.__module__
+    standing = sys.modules[module]
+    gate.unlink()
+    with pytest.raises(StartUpError, match="cannot be imported"):
+        discover(files=[file])
+    assert sys.modules[module] is standing
 
 
 def test_a_file_that_is_not_there_is_one_sentence(tmp_path: Path) -> None:

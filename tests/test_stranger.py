@@ -89,7 +89,7 @@ Example
 """
 WRONG = """\
 acme.toml:2: The rule acme-site has no field sties (rules.acme-site.sties); did you mean sites?
-acme.toml:3: rules.acme-site.sites is 9: Input should be a valid array; correct it.
+acme.toml:3: rules.acme-site.sites is wrong: Input should be a valid array; correct it.
 """
 
 

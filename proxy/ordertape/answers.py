@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import re
-from copy import deepcopy
 from http import HTTPStatus
 from xml.sax.saxutils import escape
 
@@ -17,6 +16,7 @@ from lxml import etree
 from ordertape.errors import GatewayError, MethodNotAllowedError, ViolatedError
 from ordertape.model import Body, Headers, Response
 from ordertape.order import XML_BLANKS, Order
+from ordertape.order.parsing import copied
 
 _XML = "application/xml"
 _JSON = "application/json"
@@ -101,7 +101,7 @@ def _as_xml(problems: list[tuple[str, str]], order: Order | None) -> str:
 
 def _compact(order: Order) -> str:
     """The order without its indentation."""
-    root = deepcopy(order.root)
+    root = copied(order.root)
     for node in root.iter():
         if node.tail is not None and not node.tail.strip(XML_BLANKS):
             node.tail = None

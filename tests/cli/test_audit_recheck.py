@@ -284,7 +284,7 @@ def test_the_store_is_the_one_that_is_named_or_that_the_new_configuration_names(
     [
         ("rules = [", "not TOML"),
         ("[rules.mots]\nnumbers = 4\n", "There is no rule mots ([rules.mots]); did you mean most?"),
-        ("[rules.most]\nnumbers = '4'\n", "rules.most.numbers is '4': "),
+        ("[rules.most]\nnumbers = '4'\n", "rules.most.numbers is wrong: "),
         ("[acounts]\n", "There is no setting acounts"),
     ],
 )

@@ -142,7 +142,7 @@ limit = [
             "correct it."
         ),
         (
-            "ordertape.toml:27: accounts.42.rules.tight.limit is [3]: Input should be a valid "
+            "ordertape.toml:27: accounts.42.rules.tight.limit is wrong: Input should be a valid "
             "integer; correct it."
         ),
     ]

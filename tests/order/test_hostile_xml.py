@@ -98,6 +98,10 @@ ADMITTED = {
         b"<!-- a -->" + search("<!-- b --><Quantity>10</Quantity>") + b"<!-- c -->",
         10,
     ),
+    "comments of 4 KiB": (
+        b"<!--%b-->" % (b"a" * 4096) + search(f"<!--{'a' * 4096}--><Quantity>10</Quantity>"),
+        10,
+    ),
     "a comment in an empty unknown element": (search("<Extra><!-- a --></Extra>"), 5000),
     "attributes of one's own": (search('<Extra a="1" b="2"/>'), 5000),
     "xmlns undone": (search('<Extra xmlns=""/>'), 5000),

@@ -11,7 +11,8 @@ from __future__ import annotations
 import codecs
 import functools
 import re
-import threading
+from collections.abc import Callable, Iterator
+from itertools import chain
 
 from lxml import etree
 
@@ -31,6 +32,7 @@ from ordertape.order.names import (
     case_variant_of,
     specified,
 )
+from ordertape.order.parsing import TOLERATED_NAMESPACES, is_familiar, parsed
 from ordertape.order.tree import XML_BLANKS, Survey, line_of, shown
 
 _MAX_BYTES = 1 << 20
@@ -40,7 +42,7 @@ _MAX_NODES = 20_000
 _MAX_ATTRIBUTES = 32
 _MAX_NAME = 128  # characters
 _MAX_VALUE = 1 << 16  # characters
-# libxml2 keeps every name that it ever met in a dictionary of its thread, for good.
+_MAX_COMMENT = 1 << 12  # characters
 _MAX_NAMES = 256
 _SHORTEST_NODE = len("<a/>")
 
@@ -54,38 +56,14 @@ _DECLARATION = re.compile(
 )
 _DECLARATION_BEGINS = (b"<?xml ", b"<?xml\t", b"<?xml\r", b"<?xml\n", b"<?xml?")
 _LONGEST_DECLARATION = 256  # bytes
+_LONGEST_REMEMBERED = 256  # bytes
 _BLANKED = bytes(byte if byte in b"\r\n" else 0x20 for byte in range(256))
 _GZIP = b"\x1f\x8b"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # UTF-32 begins with one of them or a NUL
 _NAME_ENDS = re.compile(r"[\s>/!?]")
-_TOLERATED_NAMESPACES = {
-    None: "",
-    "xsi": "http://www.w3.org/2001/XMLSchema-instance",
-    "xsd": "http://www.w3.org/2001/XMLSchema",
-}
 _NO_DTD = "The XML has a DTD; send the order without DOCTYPE and ENTITY."
 _RESOURCE_LIMIT = 114  # xmlParserErrors of libxml2, which lxml has no name for
 _LIMIT_ERRORS = (etree.ErrorTypes.ERR_NAME_TOO_LONG, _RESOURCE_LIMIT)
-
-
-class _OfThread(threading.local):
-    """A parser is no matter of several threads, and making one takes half as long as its work."""
-
-    def __init__(self) -> None:
-        self.parser = etree.XMLParser(
-            encoding="utf-8",
-            resolve_entities=False,
-            no_network=True,
-            load_dtd=False,
-            dtd_validation=False,
-            huge_tree=False,
-            recover=False,
-            remove_comments=False,
-            remove_pis=False,
-        )
-
-
-_of_thread = _OfThread()
 
 
 def media_type_ok(content_type: bytes | None, body: bytes) -> bool:
@@ -106,12 +84,14 @@ def read_root(
 
     There is a charset only where `fallback` alone could read it. Errors: as `read_order`.
     """
-    root, text, claimed = _parsed(body, content_type, fallback)
+    root, strange, claimed = _parsed(body, content_type, fallback)
     _check_root(root)
-    if "<?" in text:
+    if "<?" in strange:
         _check_instructions(root)
-    if "=" in text:
-        _check_attributes(root, text)
+    if "<!--" in strange:
+        _check_comments(root)
+    if "=" in strange:
+        _check_attributes(root, strange)
     survey = Survey()
     _check_children(root, 1, survey)
     return root, survey, claimed
@@ -128,18 +108,24 @@ def read_tree(body: bytes, content_type: bytes | None) -> etree._Element:
 def _parsed(
     body: bytes, content_type: bytes | None, fallback: str | None
 ) -> tuple[etree._Element, str, str | None]:
-    """The root, the text that it was read from, and the charset that it claimed but was not in."""
+    """The root, the text unless it `is_familiar`, and the charset that it claimed but was not in.
+
+    There is nothing to look for in a familiar text, and "" stands for it.
+    """
     if len(body) > _MAX_BYTES:
         raise TooLargeError(f"The body passes {_MAX_BYTES} bytes; send a smaller order.")
     text, plain, claimed = _decoded(body, content_type, fallback)
     _check_text(text)
+    familiar = is_familiar(text)
     try:
-        root = etree.fromstring(plain, _of_thread.parser)
+        root = parsed(plain, familiar=familiar)
     except etree.XMLSyntaxError as error:
         problem = shown(" ".join((error.msg or "no document").split()), 200)
         if error.code in _LIMIT_ERRORS:
             raise ForbiddenXmlError(f"The XML passes a limit ({problem}); simplify it.") from error
         raise MalformedError(f"The body is not well-formed XML ({problem}); correct it.") from error
+    if familiar:
+        return root, "", claimed
     if "<!" in text and root.getroottree().docinfo.internalDTD is not None:
         raise ForbiddenXmlError(_NO_DTD)
     return root, text, claimed
@@ -165,7 +151,10 @@ def _decoded(
     declaration = b""
     if body.startswith(_DECLARATION_BEGINS):
         declaration = body[: body.find(b"?>", 0, _LONGEST_DECLARATION) + 2]
-    charset, length = _said(marked, content_type or b"", declaration)
+    content_type = content_type or b""
+    # Only what is short is remembered: a header may be as long as all of them together.
+    said = _said if len(content_type) <= _LONGEST_REMEMBERED else _said.__wrapped__
+    charset, length = said(marked, content_type, declaration)
     if length:
         body = body[:length].translate(_BLANKED) + body[length:]
     claimed = None
@@ -185,7 +174,7 @@ def _decoded(
     return text, text.encode() if charset == "iso-8859-1" else body, claimed
 
 
-@functools.lru_cache
+@functools.lru_cache(maxsize=32)
 def _said(marked: bool, content_type: bytes, declaration: bytes) -> tuple[str, int]:  # noqa: FBT001 - one of the three places
     """The one charset that mark, header and declaration name, and the declaration's length.
 
@@ -263,13 +252,30 @@ def _check_root(root: etree._Element) -> None:
 
 def _check_instructions(root: etree._Element) -> None:
     """None anywhere, but `<?` may stand in a comment or a CDATA section."""
-    kind = etree.ProcessingInstruction
-    before, after = root.itersiblings(kind, preceding=True), root.itersiblings(kind)
-    for instruction in (*before, *root.iter(kind), *after):
+    for instruction in _everywhere(root, etree.ProcessingInstruction):
         raise ForbiddenXmlError(
             f"There is a processing instruction in {line_of(instruction)}; leave it out.",
             node=instruction,
         )
+
+
+def _check_comments(root: etree._Element) -> None:
+    """None too long, beside the root or in it."""
+    for comment in _everywhere(root, etree.Comment):
+        if len(comment.text or "") > _MAX_COMMENT:
+            raise ForbiddenXmlError(
+                f"The comment in {line_of(comment)} is over {_MAX_COMMENT} characters long; "
+                "shorten it.",
+                node=comment,
+            )
+
+
+def _everywhere(
+    root: etree._Element, kind: Callable[..., etree._Element]
+) -> Iterator[etree._Element]:
+    """All nodes of a kind, before the root, in it and behind it."""
+    before = root.itersiblings(kind, preceding=True)
+    return chain(before, root.iter(kind), root.itersiblings(kind))
 
 
 def _check_attributes(root: etree._Element, text: str) -> None:
@@ -298,7 +304,7 @@ def _check_attributes(root: etree._Element, text: str) -> None:
 
 def _check_namespaces(element: etree._Element) -> None:
     for prefix, uri in element.nsmap.items():
-        if _TOLERATED_NAMESPACES.get(prefix) != uri:
+        if TOLERATED_NAMESPACES.get(prefix) != uri:
             raise ForbiddenXmlError(
                 f"<{shown(element.tag)}> in {line_of(element)} declares the namespace "
                 f"{shown(uri)}; send the order without namespaces.",

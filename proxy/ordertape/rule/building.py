@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import json
 import typing
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any, TypeAlias
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
-from ordertape.errors import ConfigurationError, Problem
+from ordertape.errors import ConfigurationError, Problem, StartUpError
 from ordertape.rule.applying import RuleSet
-from ordertape.rule.finding import RESERVED, discover
+from ordertape.rule.finding import discover
 from ordertape.rule.protocol import SEVERITIES, Configured, Registered
+from ordertape.rule.shape import RESERVED, check_abilities, said
 
 Fields: TypeAlias = Mapping[str, object]
+
+_SHORTEST_SECRET = 4  # characters
 
 
 def build_rules(
@@ -91,15 +95,37 @@ def _build(
     if wrong:
         problems += wrong
         return None
+    try:
+        return _made(registered, fields, severity)
+    except StartUpError as error:
+        sentence = str(error)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - a stranger's class may raise anything
+        sentence = _refusal(registered, place, error, fields)
+    problems.append(Problem(place, sentence))
+    return None
+
+
+def _made(registered: Registered, fields: Fields, severity: Any) -> Configured:  # noqa: ANN401 - checked already
+    """The rule, fit to be applied. Errors: StartUpError, and whatever its class raises."""
     types = typing.get_type_hints(registered.rule)
     checked = {name: _adapted(types[name], value) for name, value in fields.items()}
-    try:
-        rule = registered.rule(**checked)
-    except (TypeError, ValueError) as error:
-        sentence = f"The rule {registered.name} ([{place}]) refuses: {error}"
-        problems.append(Problem(place, sentence))
-        return None
-    return Configured(registered, rule, typing.cast("Any", severity))
+    rule = registered.rule(**checked)
+    check_abilities(rule, f"The rule {registered.name} of {registered.package}")
+    configured = Configured(registered, rule, severity)
+    RuleSet((configured,))  # what it trips over must not stop the rules that are right
+    return configured
+
+
+def _refusal(registered: Registered, place: str, error: BaseException, fields: Fields) -> str:
+    # Its own words, for its operator; any other error is for its author.
+    if type(error) is ValueError:
+        words = _without_values(" ".join(str(error).split()), fields)
+        return f"The rule {registered.name} ([{place}]) refuses: {words}"
+    words = _without_values(said(error), fields)
+    return (
+        f"The rule {registered.name} of {registered.package} cannot be made ({words}); correct "
+        f"[{place}], or have the rule mended."
+    )
 
 
 def _wrong_fields(registered: Registered, fields: Fields, place: str) -> Iterator[Problem]:
@@ -113,9 +139,28 @@ def _wrong_fields(registered: Registered, fields: Fields, place: str) -> Iterato
             continue
         try:
             _adapted(types[name], value)
-        except ValidationError as error:
-            found = " or ".join(dict.fromkeys(problem["msg"] for problem in error.errors()))
-            yield Problem(key, f"{key} is {value!r}: {found}; correct it.")
+        except Exception as error:  # noqa: BLE001 - a type may bring checks of its own
+            words = _without_values(said(error), value)
+            yield Problem(key, f"{key} is wrong: {words}; correct it.")
+    for field in dataclasses.fields(registered.rule):  # type: ignore[arg-type]
+        if field.name in names and field.name not in fields and _has_no_default(field):
+            key = f"{place}.{field.name}"
+            yield Problem(place, f"The rule {registered.name} needs {field.name}; set {key}.")
+
+
+def _has_no_default(field: dataclasses.Field[Any]) -> bool:
+    return field.default is field.default_factory is dataclasses.MISSING
+
+
+def _without_values(words: str, value: object) -> str:
+    """The words of a rule without what its fields were set to: that may be a secret."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        return functools.reduce(_without_values, value, words)
+    text = " ".join(str(value).split())
+    # What is shorter is no secret, but part of many words.
+    return words.replace(text, "…") if len(text) >= _SHORTEST_SECRET else words
 
 
 def _adapted(wanted: Any, value: object) -> object:  # noqa: ANN401 - a type form

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import sys
+import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import get_type_hints
 
 from ordertape.errors import ConfigurationError, Problem, StartUpError
-from ordertape.order import is_specified
-from ordertape.rule.protocol import ABILITIES, Registered
+from ordertape.rule.protocol import ABILITIES, Registered, Rule
+from ordertape.rule.shape import check_class, said
 
 GROUP = "ordertape.rules"
 """The entry-point group. The entry point's name is the rule's name."""
-
-RESERVED = "severity"
-"""What every rule has beside its own fields."""
 
 FILES = "files"
 """What stands in the configuration beside the rules' names."""
@@ -84,7 +82,7 @@ def _from_package(entry_point: EntryPoint) -> Iterator[Registered]:
     except (Exception, SystemExit) as error:  # a stranger's module may raise anything on import
         raise StartUpError(
             f"The rule {entry_point.name} of {package} cannot be imported "
-            f"({type(error).__name__}: {error}); mend or uninstall it."
+            f"({said(error)}); mend or uninstall it."
         ) from error
     yield _checked(entry_point.name, rule, package, version)
 
@@ -102,7 +100,7 @@ def _from_file(path: Path) -> Iterator[Registered]:
             f"The rule file {path} cannot be read ({error.strerror}); correct its path."
         ) from error
     version = hashlib.sha256(source).hexdigest()[:12]
-    module = _imported(path, source, f"ordertape_rule_file_{version}")
+    module = _imported(path, source, _module_name(path, version))
     found = dict.fromkeys(
         value
         for value in vars(module).values()
@@ -121,42 +119,40 @@ def _from_file(path: Path) -> Iterator[Registered]:
         yield _checked(name, rule, str(path), version)
 
 
+def _module_name(path: Path, version: str) -> str:
+    """The same for the same file only: two files of the same content are two modules."""
+    place = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:12]
+    return f"ordertape_rule_file_{place}_{version}"
+
+
 def _imported(path: Path, source: bytes, name: str) -> ModuleType:
+    """The file as a module, which is known for good once it is imported.
+
+    After a reload, orders are still judged by the rules of before, and whatever asks for their
+    types, as dataclasses do, looks their module up. A gateway lives to see few versions of a file.
+    """
     module = ModuleType(name)
     module.__file__ = str(path)
-    sys.modules[name] = module  # dataclasses and type hints look their module up
+    before = sys.modules.get(name)
+    sys.modules[name] = module
     try:
         exec(compile(source, path, "exec"), vars(module))  # noqa: S102 - the operator's own code
     except (Exception, SystemExit) as error:  # it may raise anything
-        del sys.modules[name]
+        sys.modules.pop(name, None)
+        if before is not None:
+            sys.modules[name] = before
         raise StartUpError(
-            f"The rule file {path} cannot be imported ({type(error).__name__}: {error}); mend it."
+            f"The rule file {path} cannot be imported ({said(error)}); mend it."
         ) from error
     return module
 
 
 def _checked(name: str, rule: object, package: str, version: str) -> Registered:
     where = f"The rule {name} of {package}"
-    parameters = getattr(rule, "__dataclass_params__", None)
-    if not isinstance(rule, type) or parameters is None or not parameters.frozen:
-        raise StartUpError(f"{where} is not a frozen dataclass; make it one.")
-    if not any(hasattr(rule, ability) for ability in ABILITIES):
-        raise StartUpError(f"{where} has no {', '.join(ABILITIES)}; give it one of them.")
-    if RESERVED in getattr(rule, "__dataclass_fields__", {}):
-        raise StartUpError(
-            f"{where} has a field named {RESERVED}, which every rule has; rename it."
-        )
     try:
-        get_type_hints(rule)
-    except Exception as error:  # an annotation is any expression
-        raise StartUpError(
-            f"{where} has a field whose type cannot be found ({error}); import it at run time too."
-        ) from error
-    for ability in ("concerns", "formats"):
-        unknown = [name for name in getattr(rule, ability, ()) if not is_specified(name)]
-        if unknown:
-            raise StartUpError(
-                f"{where} has {unknown[0]} in `{ability}`, which is no element of the "
-                "specification that stands alone; correct it, or judge it in `validate`."
-            )
-    return Registered(name, rule, package, version)
+        check_class(rule, where)
+    except StartUpError:
+        raise
+    except Exception as error:  # a stranger's class may raise when it is looked at
+        raise StartUpError(f"{where} cannot be read ({said(error)}); mend it.") from error
+    return Registered(name, typing.cast("type[Rule]", rule), package, version)

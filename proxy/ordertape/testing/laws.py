@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -17,11 +17,12 @@ from hypothesis.errors import Flaky
 from hypothesis.strategies import SearchStrategy
 from lxml import etree
 
-from ordertape.errors import RefusedError
+from ordertape.errors import RefusedError, StartUpError
 from ordertape.model import Violation
-from ordertape.order import ORDER_TYPES, Order
+from ordertape.order import ORDER_TYPES, Order, nearest
 from ordertape.order.reading import read_root
-from ordertape.rule import ABILITIES, Rule
+from ordertape.rule import Rule
+from ordertape.rule.shape import check_abilities, check_class
 from ordertape.testing.orders import order_of, wild_orders
 
 _IDEMPOTENT = "A second time changes nothing"
@@ -29,6 +30,7 @@ _NOTED = "No edit without a note"
 _NEVER_RAISES = "It never raises"
 _LEFT_ALONE = "An order that needs nothing is left alone"
 _PLACED = "A violation has a place, a code and a sentence"
+_CONCERNED = "It has nothing to say of what does not concern it"
 _REPEATABLE = "The same order gets the same verdict"
 
 _CODE = re.compile("[0-9]+")
@@ -45,13 +47,16 @@ def check_rule(rule: Rule | type[Rule], *, examples: int = 200) -> None:
     * A second time changes nothing: the edited order, read anew, gets no edit and equal violations.
     * No edit without a note: `normalize` changes the tree by the order's own methods only,
       `validate` not at all.
-    * It never raises, but for a RefusedError, which is a refusal.
+    * It never raises, not even SystemExit, but for a RefusedError, which is a refusal.
     * An order that needs nothing is left alone: what is put back as it was is not edited.
     * A violation has a place, a code and a sentence: the path of an element, or of one that is
       absent inside one that is there; digits; one line.
+    * It has nothing to say of what does not concern it: where none of its `concerns` is, `validate`
+      would not be called, so it finds nothing.
+    * The same order gets the same verdict.
 
     Errors: AssertionError with the law, the rule and the smallest order that breaks it; TypeError
-    for what is no rule.
+    for what is no rule, or would not be taken for one by the gateway.
     """
     tried = _instance(rule)
     _try(tried, wild_orders(), max(examples // 2, 1))
@@ -87,13 +92,16 @@ def _try(rule: Rule, orders: SearchStrategy[bytes], examples: int) -> None:
 def _instance(rule: Rule | type[Rule]) -> Rule:
     """The rule as it will be applied. Errors: TypeError for what is no rule."""
     kind = rule if isinstance(rule, type) else type(rule)
-    parameters = getattr(kind, "__dataclass_params__", None)
-    if parameters is None or not parameters.frozen:
-        raise TypeError(f"{kind.__name__} is not a frozen dataclass; make it one.")
-    if not any(hasattr(kind, ability) for ability in ABILITIES):
-        raise TypeError(f"{kind.__name__} has no {', '.join(ABILITIES)}; give it one of them.")
-    if not isinstance(rule, type):
-        return rule
+    try:
+        check_class(kind, kind.__name__)
+        made = _with_defaults(rule) if isinstance(rule, type) else rule
+        check_abilities(made, kind.__name__)
+    except StartUpError as error:
+        raise TypeError(str(error)) from error
+    return made
+
+
+def _with_defaults(kind: type[Rule]) -> Rule:
     required = [
         field.name
         for field in dataclasses.fields(cast("Any", kind))
@@ -105,7 +113,7 @@ def _instance(rule: Rule | type[Rule]) -> Rule:
         raise TypeError(
             f"{kind.__name__} needs {', '.join(required)}; give check_rule one with its fields set."
         )
-    return rule()
+    return kind()
 
 
 @dataclass(frozen=True)
@@ -227,24 +235,36 @@ def _verdict(order: _Watched) -> list[Violation]:
     """What the rule finds once it has normalised. Errors: RefusedError, its own; _BreachError."""
     rule: Any = order.trial.rule
     found: list[Violation] = []
-    edited = 0
     for step in ("normalize", "validate"):
-        order.step, edited = step, order.edited
-        try:
-            if hasattr(rule, step):
-                result = getattr(rule, step)(order)
-                found += result if step == "validate" else ()
-        except (RefusedError, _BreachError):
-            raise
-        except Exception as error:  # a stranger's code may raise anything
-            what = f"{step} raises {type(error).__name__}: {error}"
-            raise order.trial.breach(_NEVER_RAISES, what) from error
-        order.expect()
-    found += order.misshapen(getattr(rule, "formats", {}))
-    if order.edited != edited:
-        what = f"validate edits the order: {_listed(order.edits[edited:])}"
-        raise order.trial.breach(_NOTED, what)
+        if hasattr(rule, step):
+            found += _step(rule, step, order)
+    return [*found, *order.misshapen(getattr(rule, "formats", {}))]
+
+
+def _step(rule: Any, step: str, order: _Watched) -> list[Violation]:  # noqa: ANN401 - it has the step
+    """What one of its methods finds, as the gateway takes it. Errors: as `_verdict`."""
+    order.step, edited = step, order.edited
+    try:
+        found = list(getattr(rule, step)(order) or ())
+    except (RefusedError, _BreachError, KeyboardInterrupt):
+        raise
+    except BaseException as error:  # a stranger's code may raise anything
+        what = f"{step} raises {type(error).__name__}: {error}"
+        raise order.trial.breach(_NEVER_RAISES, what) from error
+    order.expect()
+    if step == "validate":
+        if order.edited != edited:
+            what = f"validate edits the order: {_listed(order.edits[edited:])}"
+            raise order.trial.breach(_NOTED, what)
+        concerns = getattr(rule, "concerns", None)
+        if found and concerns is not None and _has_none(order, concerns):
+            what = f"The order has none of {_listed(concerns)}, but it finds {_listed(found)}"
+            raise order.trial.breach(_CONCERNED, what)
     return found
+
+
+def _has_none(order: Order, concerns: Iterable[str]) -> bool:
+    return {name for name, _ in order.every()}.isdisjoint(concerns)
 
 
 def _well_told(found: Iterable[object], order: _Watched) -> None:
@@ -253,7 +273,9 @@ def _well_told(found: Iterable[object], order: _Watched) -> None:
     for violation in found:
         if not isinstance(violation, Violation):
             wrong = "is no Violation"
-        elif _nearest(violation.xpath, positions) == "":
+        elif not all(isinstance(text, str) for text in _facts(violation)):
+            wrong = "has a path, a code, a message or a severity that is no text"
+        elif nearest(violation.xpath, positions) == "":
             wrong = f"has the path {violation.xpath!r}, which is nowhere in the order"
         elif not _CODE.fullmatch(violation.code):
             wrong = f"has the code {violation.code!r}, which is not digits"
@@ -264,13 +286,6 @@ def _well_told(found: Iterable[object], order: _Watched) -> None:
         else:
             continue
         raise order.trial.breach(_PLACED, f"{violation!r} {wrong}.")
-
-
-def _nearest(xpath: str, positions: Mapping[str, int]) -> str:
-    """The path of the element, or of the nearest ancestor that is there; "" for none."""
-    while xpath and xpath not in positions:
-        xpath = xpath.rpartition("/")[0]
-    return xpath
 
 
 def _facts(violation: Violation) -> tuple[str, str, str, str]:
