@@ -93,6 +93,8 @@ def test_whatever_a_rule_raises_refuses_the_order(
         replace(HERE, severity="error"),
         replace(HERE, severity="off"),
         replace(HERE, code=5002),  # type: ignore[arg-type]
+        replace(HERE, code="<x>"),
+        replace(HERE, code=""),
         replace(HERE, message=None),  # type: ignore[arg-type]
         replace(HERE, xpath=1),  # type: ignore[arg-type]
         "wrong",
@@ -104,6 +106,17 @@ def test_what_is_no_violation_refuses_the_order_and_does_not_pass_for_a_warning(
 ) -> None:
     with pytest.raises(RuleFailedError):
         rules(Finding(found)).apply(read_order(ORDER, None), None)
+
+
+def test_what_is_raised_in_place_of_a_violation_is_judged_like_one() -> None:
+    junk = Raising(ViolatedError((replace(HERE, severity="odd"),)))
+    with pytest.raises(RuleFailedError):
+        rules(junk).apply(read_order(ORDER, None), None)
+
+
+def test_a_rule_cannot_put_another_tree_in_the_place_of_the_orders() -> None:
+    with pytest.raises(AttributeError):
+        read_order(ORDER, None).root = None  # type: ignore[misc, assignment]
 
 
 @pytest.mark.parametrize("kind", [Raising, RaisingEarly])

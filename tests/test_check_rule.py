@@ -59,12 +59,12 @@ class Marks:
 
 
 @dataclass(frozen=True)
-class Misspells:
+class Bloats:
     """Makes an order that would not be admitted."""
 
     def normalize(self, order: Order) -> None:
         if not order.fields("SiteId"):
-            order.add(order.root, "siteid", "1")
+            order.add(order.root, "SiteId", "1" * 70_000)
 
 
 @dataclass(frozen=True)
@@ -256,7 +256,7 @@ CONCERNED = "It has nothing to say of what does not concern it"
     ("rule", "law", "what"),
     [
         (Marks(), IDEMPOTENT, "The second time it edits Edit(rule='Marks', xpath='/Order/Name'"),
-        (Misspells(), IDEMPOTENT, "What it makes of the order is refused: <siteid> in line "),
+        (Bloats(), IDEMPOTENT, "What it makes of the order is refused: <SiteId> in line "),
         (SeesLines(), IDEMPOTENT, "The first time it finds ('/Order', '1', 'The order beg"),
         (WritesValues(), NOTED, "normalize changed the tree by itself: before '<Order"),
         (WritesAttributes(), NOTED, "normalize changed the tree by itself: before '<Order"),

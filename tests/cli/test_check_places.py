@@ -97,8 +97,8 @@ def refused(tmp_path: Path, here: Asked) -> Refused:
             b"<!DOCTYPE a><Order/>",
             (
                 (
-                    "order.xml: error 94001: The XML has a DTD; send the order without DOCTYPE and "
-                    "ENTITY."
+                    "order.xml: error 94001: There is a DOCTYPE or an ENTITY in the XML; send the "
+                    "order without."
                 ),
             ),
         ),

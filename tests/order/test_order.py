@@ -245,6 +245,23 @@ def test_what_was_edited_before_it_was_removed_keeps_its_path() -> None:
     ]
 
 
+def test_no_rule_makes_an_order_that_would_not_be_read() -> None:
+    order = read_order(b"<Order><Extra/></Order>", None)
+    with pytest.raises(ValueError, match="The element quantity is written Quantity"):
+        order.add(order.root, "quantity", "1")
+    with pytest.raises(ValueError, match="The element siteid is written SiteId"):
+        order.rename(order.root[0], "siteid")
+    with pytest.raises(ValueError, match="The root cannot be renamed"):
+        order.rename(order.root, "Bogus")
+    assert not order.changed
+
+
+def test_only_what_claims_to_be_utf_8_is_read_as_the_fallback() -> None:
+    body = "<?xml version='1.0' encoding='us-ascii'?><Order><Name>Café</Name></Order>".encode()
+    with pytest.raises(MalformedError):
+        read_order(body, None, "iso-8859-1")
+
+
 def test_nothing_is_added_to_an_element_that_holds_a_value() -> None:
     order = read_order(b"<Order><SiteId/><Extra>1</Extra></Order>", None)
     for parent in order.root:

@@ -64,7 +64,7 @@ def _print(file: str, found: Examined) -> None:
     for finding in found.findings:
         for line in finding_lines(file, finding, found.places):
             click.echo(line, err=True)
-    if found.body is None or found.text is None:
+    if found.body is None or found.text is None or sys.stdout is None:
         return
     if not sys.stdout.isatty():
         click.echo(found.body, nl=False)

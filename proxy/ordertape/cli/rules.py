@@ -190,7 +190,10 @@ def _fields(rule: Configured) -> list[_Field]:
 
 
 def _default(field: dataclasses.Field[Any], rule: str) -> object:
-    made = field.default if field.default_factory is _NONE else field.default_factory()
+    try:
+        made = field.default if field.default_factory is _NONE else field.default_factory()
+    except Exception as error:  # noqa: BLE001 - a stranger's default may raise anything
+        return f"(it raises {type(error).__name__})"
     return made if made is _NONE else _plain(f"rules.{rule}.{field.name}", made)
 
 

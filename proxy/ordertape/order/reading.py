@@ -61,7 +61,7 @@ _BLANKED = bytes(byte if byte in b"\r\n" else 0x20 for byte in range(256))
 _GZIP = b"\x1f\x8b"
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # UTF-32 begins with one of them or a NUL
 _NAME_ENDS = re.compile(r"[\s>/!?]")
-_NO_DTD = "The XML has a DTD; send the order without DOCTYPE and ENTITY."
+_NO_DTD = "There is a DOCTYPE or an ENTITY in the XML; send the order without."
 _RESOURCE_LIMIT = 114  # xmlParserErrors of libxml2, which lxml has no name for
 _LIMIT_ERRORS = (etree.ErrorTypes.ERR_NAME_TOO_LONG, _RESOURCE_LIMIT)
 
@@ -161,7 +161,7 @@ def _decoded(
     try:
         text = body.decode(charset)
     except UnicodeDecodeError as error:
-        if fallback is None or marked:
+        if fallback is None or marked or charset != "utf-8":
             line = body.count(b"\n", 0, error.start) + 1
             raise MalformedError(
                 f"The byte 0x{body[error.start]:02X} in line {line} is not {charset}; "

@@ -18,6 +18,7 @@ from ordertape.order.names import (
     REPEATABLE,
     SPECIFIED,
     VALUES,
+    case_variant_of,
     specified,
     spellings,
 )
@@ -76,10 +77,10 @@ class Order:
     `rule` is the name that edits are noted under and violations are made with.
     """
 
-    __slots__ = ("_noted", "_numbered", "_paths", "_survey", "root", "rule")
+    __slots__ = ("_noted", "_numbered", "_paths", "_root", "_survey", "rule")
 
     def __init__(self, root: etree._Element, survey: Survey | None = None) -> None:
-        self.root = root
+        self._root = root
         self.rule = ""
         self._noted: list[_Noted] = []
         self._survey = survey
@@ -90,6 +91,11 @@ class Order:
         return f"<Order {self.order_type}, {len(self._noted)} edits>"
 
     # What it says.
+
+    @property
+    def root(self) -> etree._Element:
+        """The `Order` element."""
+        return self._root
 
     @property
     def types(self) -> Sequence[etree._Element]:
@@ -249,10 +255,12 @@ class Order:
         """Append a child, indented as its siblings are, and note it.
 
         Errors: ValueError for a name or a value that XML cannot hold, a parent that holds a value,
-        or an element of the specification that is there already: nobody knows which of two counts.
+        a case variant of a specified name, or an element of the specification that is there
+        already: nobody knows which of two counts.
         """
         if specified(str(parent.tag)) in VALUES or (not len(parent) and self.value(parent)):
             raise ValueError(f"{self.xpath(parent)} holds a value; it can hold no element.")
+        _check_spelling(name)
         meant = specified(name)
         siblings = self._stated(parent)
         if meant in siblings:
@@ -279,13 +287,16 @@ class Order:
     def rename(self, element: etree._Element, name: str) -> None:
         """Give an element another name and note both, as tags; an equal name is no edit.
 
-        Errors: ValueError for a name that XML cannot hold, or that is there already, as in `add`.
+        Errors: ValueError for the root, and for names as in `add`.
         """
         before = str(element.tag)
         if name == before:
             return
         parent, meant = element.getparent(), specified(name)
-        if parent is not None and meant != specified(before) and meant in self.stated(parent):
+        if parent is None:
+            raise ValueError("The root cannot be renamed.")
+        _check_spelling(name)
+        if meant != specified(before) and meant in self.stated(parent):
             raise _taken(self.xpath(parent), name)
         element.tag = name
         self._survey = None
@@ -425,6 +436,12 @@ def _is_padded(leaf: etree._Element) -> bool:
 def _children(parent: etree._Element) -> dict[str, etree._Element]:
     named = ((SPECIFIED.get(str(child.tag)), child) for child in parent.iterchildren(etree.Element))
     return {name: child for name, child in named if name is not None and name not in REPEATABLE}
+
+
+def _check_spelling(name: str) -> None:
+    meant = case_variant_of(name)
+    if meant is not None:
+        raise ValueError(f"The element {name} is written {meant}.")
 
 
 def _taken(parent: str, name: str) -> ValueError:

@@ -16,8 +16,11 @@ from ordertape.model import Edit, Violation
 from ordertape.order import XML_BLANKS, Format, Order, nearest
 from ordertape.rule.protocol import Configured
 
-_FOUND = ("enforce", "warn")
-"""What the severity of a violation can be."""
+_SEVERITIES = ("enforce", "warn")
+"""What a violation's can be."""
+
+_CODE = re.compile("[0-9]+")
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 _NOBODYS: tuple[frozenset[int], tuple[()]] = (frozenset(), ())
 
@@ -120,21 +123,24 @@ def _validated(steps: _Steps, order: Order) -> list[Violation]:
 
 
 def _taken(step: _Step, order: Order) -> list[Violation]:
-    """What this step finds. A RefusedError that it raises is a violation too, or several.
-
-    Errors: RuleFailedError for anything else that it raises, or finds.
-    """
+    """What this step finds. Errors: RuleFailedError for anything else that it raises, or finds."""
     order.rule = step.name
     try:
-        return list(map(step.own, step.call(order) or ()))
-    except ViolatedError as error:
-        return list(map(step.own, error.violations))
-    except RefusedError as error:
-        return [step.own(order.violation(order.root, error.code, str(error)))]
+        return list(map(step.own, _found(step, order)))
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a stranger's code may raise anything, SystemExit too
         raise _failed(step.configured, type(error).__name__) from error
+
+
+def _found(step: _Step, order: Order) -> Iterable[Violation]:
+    """What it yields or returns; a RefusedError that it raises is a violation too, or several."""
+    try:
+        return list(step.call(order) or ())
+    except ViolatedError as error:
+        return error.violations
+    except RefusedError as error:
+        return [order.violation(order.root, error.code, str(error))]
 
 
 def _steps(rules: Iterable[Configured]) -> _Steps:
@@ -182,8 +188,12 @@ def _own(configured: Configured, violation: Violation) -> Violation:
 
     Errors: TypeError for what cannot be answered: it must not pass for a warning.
     """
-    texts = (violation.code, violation.xpath, violation.message)
-    if violation.severity not in _FOUND or not all(isinstance(text, str) for text in texts):
+    texts = (violation.xpath, violation.message)
+    if (
+        violation.severity not in _SEVERITIES
+        or not _CODE.fullmatch(violation.code)
+        or not all(isinstance(text, str) for text in texts)
+    ):
         raise TypeError(f"{violation!r} is no violation")
     severity = "warn" if configured.severity == "warn" else violation.severity
     return dataclasses.replace(violation, rule=configured.name, severity=severity)
@@ -236,5 +246,7 @@ def _facts(configured: Configured) -> list[object]:
 
 
 def _plain(value: object) -> object:
-    """What JSON has no form for; a set has no order of its own."""
-    return sorted(map(repr, value)) if isinstance(value, set | frozenset) else repr(value)
+    """What JSON has no form for; a set has no order of its own, nor an object an address."""
+    if isinstance(value, set | frozenset):
+        return sorted(map(_plain, value), key=str)
+    return _ADDRESS.sub("", repr(value))
