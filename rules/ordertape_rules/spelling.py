@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -38,14 +38,18 @@ class Spelling:
             for element in _misspelt(order):
                 order.rename(element, specified(str(element.tag)))
 
-    def validate(self, order: Order) -> Iterator[Violation]:
+    def validate(self, order: Order) -> Iterable[Violation]:
         """One violation for each element that is misspelt."""
         severity = "enforce" if self.action == "refuse" else "warn"
-        for element in _misspelt(order):
-            tag = str(element.tag)
-            message = f"{tag} is the specification's {specified(tag)} misspelt; send it so."
-            yield order.violation(element, "94002", message, severity)
+        return [
+            order.violation(element, "94002", _sentence(str(element.tag)), severity)
+            for element in _misspelt(order)
+        ]
 
 
 def _misspelt(order: Order) -> list[etree._Element]:
     return [element for name, element in order.every() if element.tag != name]
+
+
+def _sentence(tag: str) -> str:
+    return f"{tag} is the specification's {specified(tag)} misspelt; send it so."

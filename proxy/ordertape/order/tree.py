@@ -160,11 +160,11 @@ class Order:
 
     def elements(self, name: str) -> Iterator[etree._Element]:
         """Every element of this specified name, whatever its spelling, in document order."""
-        return self.root.iter(*spellings(name))
+        return self._root.iter(*spellings(name))
 
     def leaves(self) -> Iterator[etree._Element]:
         """Every element that holds a value or nothing, in document order."""
-        return (element for element in self.root.iter(etree.Element) if not len(element))
+        return (element for element in self._root.iter(etree.Element) if not len(element))
 
     def padded(self) -> Sequence[etree._Element]:
         """The leaves with blanks around their values, in document order."""
@@ -209,7 +209,7 @@ class Order:
 
     def positions(self) -> Mapping[str, int]:
         """The place of every element in document order, by its path."""
-        elements = self.root.iter(etree.Element)
+        elements = self._root.iter(etree.Element)
         return {self.xpath(element): index for index, element in enumerate(elements)}
 
     # What rules do with it.
@@ -330,7 +330,7 @@ class Order:
 
     def note_charset(self, claimed: str, read_as: str) -> None:
         """Note that the bytes were not of the charset that they claim: they leave as UTF-8."""
-        self._noted.append(_Noted("fallback-charset", self.root, claimed, read_as))
+        self._noted.append(_Noted("fallback-charset", self._root, claimed, read_as))
 
     def violation(
         self, element: etree._Element, code: str, message: str, severity: str = "enforce"
@@ -362,14 +362,14 @@ class Order:
 
     def serialize(self) -> bytes:
         """The order as UTF-8 with a declaration; comments and unknown elements are kept."""
-        return etree.tostring(self.root.getroottree(), encoding="UTF-8", xml_declaration=True)
+        return etree.tostring(self._root.getroottree(), encoding="UTF-8", xml_declaration=True)
 
     def _stated(self, parent: etree._Element) -> dict[str, etree._Element]:
         return self._surveyed().stated.get(parent, _NOTHING)
 
     def _surveyed(self) -> Survey:
         if self._survey is None:
-            self._survey = survey(self.root)
+            self._survey = survey(self._root)
         return self._survey
 
     def _note(self, at: etree._Element | str, before: str | None, after: str | None) -> None:
@@ -383,7 +383,7 @@ class Order:
                 self._numbered.pop((parent, name), None)
 
     def _value(self, name: str) -> str | None:
-        element = self.child(self.root, name)
+        element = self.child(self._root, name)
         return None if element is None else self.value(element) or None
 
     def _cost(self, order_type: etree._Element) -> int:

@@ -123,24 +123,22 @@ def _validated(steps: _Steps, order: Order) -> list[Violation]:
 
 
 def _taken(step: _Step, order: Order) -> list[Violation]:
-    """What this step finds. Errors: RuleFailedError for anything else that it raises, or finds."""
+    """What this step finds. A RefusedError that it raises is a violation too, or several.
+
+    Errors: RuleFailedError for anything else that it raises, or finds.
+    """
     order.rule = step.name
     try:
-        return list(map(step.own, _found(step, order)))
+        try:
+            return list(map(step.own, step.call(order) or ()))
+        except ViolatedError as error:
+            return list(map(step.own, error.violations))
+        except RefusedError as error:
+            return [step.own(order.violation(order.root, error.code, str(error)))]
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # a stranger's code may raise anything, SystemExit too
         raise _failed(step.configured, type(error).__name__) from error
-
-
-def _found(step: _Step, order: Order) -> Iterable[Violation]:
-    """What it yields or returns; a RefusedError that it raises is a violation too, or several."""
-    try:
-        return list(step.call(order) or ())
-    except ViolatedError as error:
-        return error.violations
-    except RefusedError as error:
-        return [order.violation(order.root, error.code, str(error))]
 
 
 def _steps(rules: Iterable[Configured]) -> _Steps:
