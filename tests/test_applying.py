@@ -155,6 +155,40 @@ def test_an_order_costs_what_leaves_and_not_what_would_have(forbidden: bool) -> 
         assert (judged.cost, len(judged.edits), judged.leaves.quantity) == (1, 1, 1)
 
 
+@dataclass(frozen=True)
+class NoNames:
+    """A rule that refuses before any validates."""
+
+    def normalize(self, order: Order) -> bool:
+        """Refuse; what it returns means nothing."""
+        if order.fields("Name"):
+            raise BadPathError("No names here.")
+        return True
+
+
+@pytest.mark.parametrize("forbidden", [False, True])
+def test_what_a_rule_refuses_while_it_normalises_is_refused_whatever_the_client_forbids(
+    forbidden: bool,  # noqa: FBT001 - a row of the table
+) -> None:
+    body = ORDER.replace(b"<Quantity>1</Quantity>", b"")
+    headers = [(b"Cache-Control", b"no-transform")] if forbidden else []
+    policy = Policy(rules(NoNames(), OneNumber()))
+    for name, refused in ((b"", False), (b"<Name>x</Name>", True)):
+        request = posted(body.replace(b"</Order>", name + b"</Order>"), *headers)
+        judged = judge(read(request, policy), request, policy, "1")
+        assert (judged.refusal is not None) is refused
+
+
+def test_the_number_of_those_left_out_is_told_once() -> None:
+    numbers = b"<TelephoneNumber>1</TelephoneNumber>" * 1500
+    body = (
+        b"<Order><SiteId>743</SiteId><ExistingTelephoneNumberOrderType><TelephoneNumberList>"
+        b"%b</TelephoneNumberList><Quantity>x</Quantity></ExistingTelephoneNumberOrderType></Order>"
+    ) % numbers
+    judged = judge(read_order(body, None), posted(body), Policy(build_rules({}, {})), None)
+    assert judged.violations[-1].message == "There are 501 violations more; correct these first."
+
+
 def test_bytes_that_only_the_fallback_reads_do_not_leave_where_changes_are_forbidden() -> None:
     body = ORDER.replace(b"</Order>", b"<Name>Caf\xe9</Name></Order>")
     policy = Policy(rules(OneNumber()), fallback_charset="iso-8859-1")

@@ -277,7 +277,7 @@ NOT_MADE = "correct [rules.house], or have the rule mended."
             ),
         ),
         (
-            "only: range = range(3)",
+            "only: range",
             (
                 "has the field only, whose type no configuration can hold; make it of numbers, "
                 "texts, tuples and the like."

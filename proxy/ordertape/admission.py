@@ -18,7 +18,7 @@ from ordertape.errors import (
 from ordertape.model import Body, Edit, Headers, Request, Violation
 from ordertape.order import Order, media_type_ok, read_order
 from ordertape.redaction import Redaction
-from ordertape.rule import RuleSet, told
+from ordertape.rule import MOST_VIOLATIONS, RuleSet, told
 
 _LEFT_AS_RECEIVED = Violation(
     rule="no-transform",
@@ -93,7 +93,7 @@ def judge(order: Order, request: Request, policy: Policy, account: str | None) -
     try:
         verdict = policy.rules.apply(order, account)
         if order.changed and coding.forbids_changes(request.headers):
-            return _as_received(request, policy, account)
+            return _as_received(request, policy, account, verdict.raised)
     except RefusedError as error:
         return Judgement(request, order, refusal=error)
     rewritten = order.changed
@@ -101,10 +101,12 @@ def judge(order: Order, request: Request, policy: Policy, account: str | None) -
     return _costed(Judgement(forward, order, rewritten, verdict.edits, verdict.violations))
 
 
-def _as_received(request: Request, policy: Policy, account: str | None) -> Judgement:
+def _as_received(
+    request: Request, policy: Policy, account: str | None, raised: tuple[Violation, ...]
+) -> Judgement:
     """Of an order that must not be changed: only validated, and read anew for that.
 
-    Errors: RefusedError.
+    `raised` is what rules found before. Errors: RefusedError.
     """
     order = read(request, policy)
     if order.changed:
@@ -113,7 +115,8 @@ def _as_received(request: Request, policy: Policy, account: str | None) -> Judge
             "send the order as UTF-8."
         )
     violations = policy.rules.validate(order, account)
-    return _costed(Judgement(request, order, violations=(*violations, _LEFT_AS_RECEIVED)))
+    found = (*raised, *violations, _LEFT_AS_RECEIVED)
+    return _costed(Judgement(request, order, violations=found))
 
 
 def _costed(judged: Judgement) -> Judgement:
@@ -124,8 +127,10 @@ def _costed(judged: Judgement) -> Judgement:
         cost = judged.leaves.cost
     except ViolatedError as error:
         known = {found.xpath for found in violations if found.severity == "enforce"}
-        extra = [found for found in error.violations if found.xpath not in known]
-        violations = told([*violations, *extra], judged.leaves)
+        extra = tuple(found for found in error.violations if found.xpath not in known)
+        violations = (*extra, *violations)
+        if len(violations) <= MOST_VIOLATIONS:  # else the last one counts those left out
+            violations = told(violations, judged.leaves)
     enforced = tuple(found for found in violations if found.severity == "enforce")
     if enforced:
         return replace(judged, violations=violations, refusal=ViolatedError(enforced))

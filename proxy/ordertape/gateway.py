@@ -455,18 +455,27 @@ class Gateway:
 
 
 def _rendered(passage: _Passage, error: GatewayError) -> Response:
-    """The answer; a large order that was let through is read once more for its echo."""
-    order = passage.order
-    if order is None and passage.handle is not None and passage.route.kind is Kind.ORDER:
-        with suppress(RefusedError):  # it has grown over the limit: the echo is empty then
-            order = admission.read(passage.forward, passage.policy)
-    return answers.render(
+    """The answer with the order's echo; with none where that fails, for an answer there must be."""
+    render = functools.partial(
+        answers.render,
         error,
         exchange_id=passage.exchange.id,
-        order=order,
         xml=passage.route.xml,
         accept=passage.request.headers.get(b"accept"),
     )
+    try:
+        return render(order=_echo(passage))
+    except Exception:  # noqa: BLE001 - memory or threads have run out
+        _log.exception("echo-failed", id=passage.exchange.id)
+        return render(order=None)
+
+
+def _echo(passage: _Passage) -> Order | None:
+    """The order; a large one that was let through is read once more."""
+    if passage.order is None and passage.handle is not None and passage.route.kind is Kind.ORDER:
+        with suppress(RefusedError):  # it has grown over the limit
+            return admission.read(passage.forward, passage.policy)
+    return passage.order
 
 
 def _is_large(request: Request) -> bool:

@@ -7,7 +7,7 @@ rules come through the same door as anyone's: the entry-point group "ordertape.r
 
 from __future__ import annotations
 
-from ordertape.rule.applying import RuleSet, Verdict, told
+from ordertape.rule.applying import MOST_VIOLATIONS, RuleSet, Verdict, told
 from ordertape.rule.building import Fields, build_rules, field_names
 from ordertape.rule.finding import GROUP, discover, find
 from ordertape.rule.protocol import (
@@ -24,6 +24,7 @@ from ordertape.rule.protocol import (
 __all__ = [
     "ABILITIES",
     "GROUP",
+    "MOST_VIOLATIONS",
     "Configured",
     "Fields",
     "HasFormats",

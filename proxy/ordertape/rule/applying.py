@@ -14,7 +14,7 @@ from typing import Any
 from ordertape.errors import RefusedError, RuleFailedError, ViolatedError
 from ordertape.model import Edit, Violation
 from ordertape.order import XML_BLANKS, Format, Order, nearest
-from ordertape.rule.protocol import Configured
+from ordertape.rule.protocol import Configured, Normalizes
 
 _SEVERITIES = ("enforce", "warn")
 """What a violation's can be."""
@@ -30,10 +30,14 @@ MOST_VIOLATIONS = 1000
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the rules made of an order. It is refused if any violation's severity is `enforce`."""
+    """What the rules made of an order. It is refused if any violation's severity is `enforce`.
+
+    `raised` are those of the violations that rules raised while they normalised.
+    """
 
     edits: tuple[Edit, ...]
     violations: tuple[Violation, ...]
+    raised: tuple[Violation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +103,11 @@ class RuleSet:
         Violations come in document order. Errors: RuleFailedError when a rule fails.
         """
         steps = self._steps_of(account)
-        found: list[Violation] = []
+        raised: list[Violation] = []
         for step in steps.normalize:
-            found += _taken(step, order)
-        return Verdict(order.edits, told(found + _validated(steps, order), order))
+            raised += _taken(step, order)
+        violations = told(raised + _validated(steps, order), order)
+        return Verdict(order.edits, violations, tuple(raised))
 
     def validate(self, order: Order, account: str | None) -> tuple[Violation, ...]:
         """What `apply` finds in an order that may not be changed. Errors: as `apply`."""
@@ -153,7 +158,7 @@ def _steps(rules: Iterable[Configured]) -> _Steps:
         rule: Any = configured.rule
         step = partial(_Step, configured, configured.name, own=partial(_own, configured))
         if hasattr(rule, "normalize"):
-            normalize.append(step(call=rule.normalize))
+            normalize.append(step(call=partial(_normalized, rule)))
         if hasattr(rule, "formats"):
             for name, wanted in rule.formats.items():
                 matches = re.compile(wanted.pattern).fullmatch
@@ -175,6 +180,10 @@ def _steps(rules: Iterable[Configured]) -> _Steps:
             for name in {*concerned, *formats}
         },
     )
+
+
+def _normalized(rule: Normalizes, order: Order) -> None:
+    rule.normalize(order)
 
 
 def _misshapen(formats: Mapping[str, Format], order: Order) -> Iterable[Violation]:

@@ -76,6 +76,8 @@ def _check_field(field: dataclasses.Field[Any], wanted: Any, where: str) -> None
     try:
         adapter = TypeAdapter[Any](wanted)
     except Exception as error:  # a type may bring a schema of its own
+        if not _needed(field):
+            return  # nobody has to set it; who does is told
         raise StartUpError(
             f"{where} has the field {field.name}, whose type no configuration can hold; make it "
             "of numbers, texts, tuples and the like."
@@ -91,6 +93,10 @@ def _check_field(field: dataclasses.Field[Any], wanted: Any, where: str) -> None
             f"{where} has the field {field.name}, whose default is not of its type "
             f"({said(error)}); correct either."
         ) from error
+
+
+def _needed(field: dataclasses.Field[Any]) -> bool:
+    return field.default is field.default_factory is dataclasses.MISSING
 
 
 def _check_method(rule: object, name: str, where: str) -> None:

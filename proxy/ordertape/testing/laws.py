@@ -245,7 +245,8 @@ def _step(rule: Any, step: str, order: _Watched) -> list[Violation]:  # noqa: AN
     """What one of its methods finds, as the gateway takes it. Errors: as `_verdict`."""
     order.step, edited = step, order.edited
     try:
-        found = list(getattr(rule, step)(order) or ())
+        result = getattr(rule, step)(order)
+        found = list(result or ()) if step == "validate" else []
     except (RefusedError, _BreachError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a stranger's code may raise anything
