@@ -178,7 +178,7 @@ class Unconcerned(Concerned):
 class Chatty:
     """Answers where nothing is asked."""
 
-    def normalize(self, order: Order) -> list[str]:
+    def validate(self, order: Order) -> list[str]:
         return ["It is fine."] if order.fields("Name") else []
 
 

@@ -144,16 +144,25 @@ async def test_the_worst_never_keeps_the_loop_for_itself(tmp_path: Path, name: s
     ):
         began = loop.time()
         ours.parts.gateway.policy.rules.apply(read_order(body, None), None)
-        last = loop.time()
-        alone, longest = last - began, 0.0
-        worst = asyncio.create_task(ask(ours.port, raw, within=60))
-        while not worst.done():
-            await asyncio.sleep(0)
-            now = loop.time()
-            longest, last = max(longest, now - last), now
-    assert worst.result().status in {201, 400}
+        alone = loop.time() - began
+        longest = [await longest_turn(ours.port, raw)]
+        while min(longest) >= alone / 2 and len(longest) < 3:  # noise never makes it shorter
+            longest.append(await longest_turn(ours.port, raw))
     # Worked out in the loop it would be all of that; beside it, it is what a thread does in one go.
-    assert longest < alone / 2
+    assert min(longest) < alone / 2
+
+
+async def longest_turn(port: int, raw: bytes) -> float:
+    """The longest turn of the loop while this order is taken, in seconds."""
+    loop = asyncio.get_running_loop()
+    worst = asyncio.create_task(ask(port, raw, within=60))
+    longest, last = 0.0, loop.time()
+    while not worst.done():
+        await asyncio.sleep(0)
+        now = loop.time()
+        longest, last = max(longest, now - last), now
+    assert worst.result().status in {201, 400}
+    return longest
 
 
 async def test_an_order_with_thousands_of_faults_is_answered_with_the_first_thousand(
