@@ -16,7 +16,7 @@ from ordertape.errors import ConfigurationError, Problem, StartUpError
 from ordertape.rule.applying import RuleSet
 from ordertape.rule.finding import discover
 from ordertape.rule.protocol import SEVERITIES, Configured, Registered
-from ordertape.rule.shape import RESERVED, check_abilities, said
+from ordertape.rule.shape import RESERVED, check_abilities, is_required, said
 
 Fields: TypeAlias = Mapping[str, object]
 
@@ -143,13 +143,9 @@ def _wrong_fields(registered: Registered, fields: Fields, place: str) -> Iterato
             words = _without_values(said(error), value)
             yield Problem(key, f"{key} is wrong: {words}; correct it.")
     for field in dataclasses.fields(registered.rule):  # type: ignore[arg-type]
-        if field.name in names and field.name not in fields and _has_no_default(field):
+        if field.name not in fields and is_required(field):
             key = f"{place}.{field.name}"
             yield Problem(place, f"The rule {registered.name} needs {field.name}; set {key}.")
-
-
-def _has_no_default(field: dataclasses.Field[Any]) -> bool:
-    return field.default is field.default_factory is dataclasses.MISSING
 
 
 def _without_values(words: str, value: object) -> str:

@@ -47,6 +47,11 @@ def check_abilities(rule: object, where: str) -> None:
         _check_concerns(rule.concerns, where)
 
 
+def is_required(field: dataclasses.Field[Any]) -> bool:
+    """Whether a rule cannot be made without this field."""
+    return field.init and field.default is field.default_factory is dataclasses.MISSING
+
+
 def said(error: BaseException) -> str:
     """The words of an error in one line."""
     if isinstance(error, ValidationError):
@@ -76,7 +81,7 @@ def _check_field(field: dataclasses.Field[Any], wanted: Any, where: str) -> None
     try:
         adapter = TypeAdapter[Any](wanted)
     except Exception as error:  # a type may bring a schema of its own
-        if not _needed(field):
+        if not is_required(field):
             return  # nobody has to set it; who does is told
         raise StartUpError(
             f"{where} has the field {field.name}, whose type no configuration can hold; make it "
@@ -93,10 +98,6 @@ def _check_field(field: dataclasses.Field[Any], wanted: Any, where: str) -> None
             f"{where} has the field {field.name}, whose default is not of its type "
             f"({said(error)}); correct either."
         ) from error
-
-
-def _needed(field: dataclasses.Field[Any]) -> bool:
-    return field.default is field.default_factory is dataclasses.MISSING
 
 
 def _check_method(rule: object, name: str, where: str) -> None:

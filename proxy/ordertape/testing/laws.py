@@ -22,7 +22,7 @@ from ordertape.model import Violation
 from ordertape.order import ORDER_TYPES, Order, nearest
 from ordertape.order.reading import read_root
 from ordertape.rule import Rule
-from ordertape.rule.shape import check_abilities, check_class
+from ordertape.rule.shape import check_abilities, check_class, is_required
 from ordertape.testing.orders import order_of, wild_orders
 
 _IDEMPOTENT = "A second time changes nothing"
@@ -102,13 +102,8 @@ def _instance(rule: Rule | type[Rule]) -> Rule:
 
 
 def _with_defaults(kind: type[Rule]) -> Rule:
-    required = [
-        field.name
-        for field in dataclasses.fields(cast("Any", kind))
-        if field.init
-        and field.default is dataclasses.MISSING
-        and field.default_factory is dataclasses.MISSING
-    ]
+    fields = dataclasses.fields(cast("Any", kind))
+    required = [field.name for field in fields if is_required(field)]
     if required:
         raise TypeError(
             f"{kind.__name__} needs {', '.join(required)}; give check_rule one with its fields set."
