@@ -274,15 +274,15 @@ def test_a_compressed_body_is_read_unpacked() -> None:
         ),
         pytest.param(
             SPACED,
-            (replace(NAMED, after="old"), TRIMMED),
+            (NAMED._replace(after="old"), TRIMMED),
             with_name(b"old"),
             policy(Named(), Trim()),
-            (Result.NORMAL_FORM, (), (NAMED,), (replace(NAMED, after="old"),)),
+            (Result.NORMAL_FORM, (), (NAMED,), (NAMED._replace(after="old"),)),
             id="another value beside an edit that stays",
         ),
         pytest.param(
             ORDER,
-            (replace(NAMED, rule="another"),),
+            (NAMED._replace(rule="another"),),
             with_name(b"house"),
             policy(Named()),
             (),

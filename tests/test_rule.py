@@ -202,9 +202,9 @@ def test_a_strangers_package_is_found_with_its_name_and_version(tmp_path: Path) 
             "The rule a of ordertape.model:Tally is not a frozen dataclass; make it one.",
         ),
         (
-            [("a", "ordertape.model:Edit")],
+            [("a", "ordertape.model:Violation")],
             (
-                "The rule a of ordertape.model:Edit has no normalize, validate, formats; "
+                "The rule a of ordertape.model:Violation has no normalize, validate, formats; "
                 "give it one of them."
             ),
         ),

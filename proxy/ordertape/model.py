@@ -9,6 +9,7 @@ import enum
 import hashlib
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 __all__ = [
     "SAFE_METHODS",
@@ -221,8 +222,7 @@ class Answer:
     delivered: Callable[[bool], None] = _nobody_asks
 
 
-@dataclass(frozen=True, slots=True)
-class Edit:
+class Edit(NamedTuple):
     """One change that a rule made: where, and what stood there before and after.
 
     `before` None: the element was not there. `after` None: it was removed.
@@ -326,6 +326,8 @@ class Outcome:
     `status` is what the client is given: the service's, or the gateway's own. `answered` is the
     service's response, None where none came. `reason` is the sentence behind anything but a whole
     answer. `streamed` replaces the recorded request where its body was still coming at the intent.
+    `kept` is what the service gave, in telephone numbers, where it says that it is done and gave
+    less than was ordered.
     """
 
     state: State
@@ -335,4 +337,5 @@ class Outcome:
     answered: Message | None = None
     order_id: str | None = None
     charge: Charge | None = None
+    kept: int | None = None
     streamed: Message | None = None

@@ -23,6 +23,7 @@ class Combined:
     Source: orders API, limitations of a combined search. The example beside them breaks the first.
     """
 
+    structural: ClassVar[bool] = True
     concerns: ClassVar[tuple[str, ...]] = (COMBINED,)
     example: ClassVar[str] = (
         "<Order><SiteId>743</SiteId><PartialAllowed>true</PartialAllowed>"

@@ -18,6 +18,7 @@ class EndsIn:
     Source: orders API, EndsIn.
     """
 
+    structural: ClassVar[bool] = True
     concerns: ClassVar[tuple[str, ...]] = ("EndsIn",)
     example: ClassVar[str] = (
         "<Order><SiteId>743</SiteId><PartialAllowed>true</PartialAllowed>"

@@ -36,6 +36,7 @@ class OrderDefaults:
     """What a Combined type without EnableLCA gets: the service's default there is false, and true
     is an error beside most other criteria. One with LocalVanity gets none, for it may hold none."""
 
+    structural: ClassVar[bool] = True
     example: ClassVar[str] = (
         "<Order><SiteId>743</SiteId>"
         "<NPANXXSearchAndOrderType><NpaNxx>919439</NpaNxx><Quantity>1</Quantity>"

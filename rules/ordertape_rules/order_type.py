@@ -18,6 +18,7 @@ class OrderType:
     Source: orders API, "Putting it all together"; the service's error codes.
     """
 
+    structural: ClassVar[bool] = True
     example: ClassVar[str] = (
         "<Order><SiteId>743</SiteId><PartialAllowed>true</PartialAllowed></Order>"
     )

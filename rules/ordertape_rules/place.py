@@ -22,6 +22,7 @@ class Place:
     Source: orders API, RateCenter, City and the limitations of a combined search.
     """
 
+    structural: ClassVar[bool] = True
     concerns: ClassVar[tuple[str, ...]] = _PLACES
     formats: ClassVar[Mapping[str, Format]] = dict.fromkeys(
         _PLACES, Format(r"(?s:.+)", "5002", "its name")

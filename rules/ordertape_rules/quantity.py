@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from ordertape.model import Violation
-from ordertape.order import DEFAULT_QUANTITY, Order, specified
+from ordertape.order import DEFAULT_QUANTITY, Format, Formats, Order, specified
 
-_MOST = 5000
-_NUMBER = re.compile(r"[0-9]{1,7}")
-_ALLOWED = f"a whole number from 1 to {_MOST}"
+_ALLOWED = "a whole number from 1 to 5000"
 _MISSING: Mapping[str, str] = {
     "AreaCodeSearchAndOrderType": "5198",
     "TollFreeVanitySearchAndOrderType": "5199",
@@ -34,6 +31,13 @@ class Quantity:
     missing: Literal["warn", "refuse", "allow"] = "warn"
     """What a search without a Quantity meets."""
 
+    structural: ClassVar[bool] = True
+    formats: ClassVar[Formats] = {
+        "Quantity": (
+            Format(r"(?!0+\Z)[0-9]{1,7}", "5009", _ALLOWED),
+            Format(r"0*(?:[1-4]?[0-9]{1,3}|5000)", "5215", _ALLOWED),
+        ),
+    }
     example: ClassVar[str] = (
         "<Order><SiteId>743</SiteId><PartialAllowed>true</PartialAllowed>"
         "<AreaCodeSearchAndOrderType><AreaCode>617</AreaCode><Quantity>0</Quantity>"
@@ -41,19 +45,9 @@ class Quantity:
     )
 
     def validate(self, order: Order) -> Iterator[Violation]:
-        """One violation for each Quantity out of range, and for each search without one."""
-        stated = order.fields("Quantity")
-        for quantity in stated:
-            value = order.value(quantity)
-            number = int(value) if _NUMBER.fullmatch(value) else 0
-            if not 1 <= number <= _MOST:
-                code = "5215" if number else "5009"
-                yield order.violation(quantity, code, order.unlike(quantity, _ALLOWED))
-        if self.missing != "allow" and len(stated) < len(order.types):
-            # One outside the order type is not missed: it is refused when it is counted.
-            yield from self._missing(order)
-
-    def _missing(self, order: Order) -> Iterator[Violation]:
+        """One violation for each search without one."""
+        if self.missing == "allow" or len(order.fields("Quantity")) >= len(order.types):
+            return  # one outside the order type is not missed: it is refused when it is counted
         for order_type in order.types:
             name = specified(str(order_type.tag))
             if name == _EXISTING or "Quantity" in order.stated(order_type):

@@ -35,6 +35,7 @@ class SearchCriterion:
     Source: orders API, payload segments.
     """
 
+    structural: ClassVar[bool] = True
     example: ClassVar[str] = (
         "<Order><SiteId>743</SiteId><PartialAllowed>true</PartialAllowed>"
         "<AreaCodeSearchAndOrderType><Quantity>1</Quantity></AreaCodeSearchAndOrderType>"

@@ -26,6 +26,7 @@ class Spelling:
     """What becomes of such an element: it is forwarded as sent with a warning, renamed to the
     specification's name, or refused."""
 
+    structural: ClassVar[bool] = True
     example: ClassVar[str] = (
         "<Order><SiteId>743</SiteId><PartialAllowed>true</PartialAllowed>"
         "<ZipSearchAndOrderType><Zip>27606</Zip><Quantity>1</Quantity></ZipSearchAndOrderType>"

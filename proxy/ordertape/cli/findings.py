@@ -139,7 +139,7 @@ def as_json(found: Examined) -> dict[str, Any]:
         **found.at._asdict(),
         "order_type": None if found.order is None else found.order.order_type,
         "cost": found.cost,
-        "edits": [{**asdict(edit), **place._asdict()} for edit, place in found.edits],
+        "edits": [{**edit._asdict(), **place._asdict()} for edit, place in found.edits],
         "violations": [{**asdict(one), **place._asdict()} for one, place in found.violations],
         "normalized": found.text,
     }

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from ordertape.order.cost import DEFAULT_QUANTITY
+from ordertape.order.formats import Format, Formats
 from ordertape.order.names import ORDER_TYPES, SPELLINGS, is_specified, specified
+from ordertape.order.parsing import XML_BLANKS
 from ordertape.order.reading import media_type_ok, read_root, read_tree
-from ordertape.order.tree import DEFAULT_QUANTITY, XML_BLANKS, Format, Order, nearest, shown
+from ordertape.order.telling import nearest, shown
+from ordertape.order.tree import Order
 
 __all__ = [
     "DEFAULT_QUANTITY",
@@ -12,6 +16,7 @@ __all__ = [
     "SPELLINGS",
     "XML_BLANKS",
     "Format",
+    "Formats",
     "Order",
     "is_specified",
     "media_type_ok",
@@ -31,8 +36,8 @@ def read_order(body: bytes, content_type: bytes | None, fallback: str | None = N
     Errors: TooLargeError, UnsupportedTypeError (charset), MalformedError, ForbiddenXmlError,
     AmbiguousElementError. Source: xml-threats.md; clients-and-orders.md, java-bandwidth-iris.
     """
-    root, survey, claimed = read_root(body, content_type, fallback)
-    order = Order(root, survey)
+    root, found, claimed = read_root(body, content_type, fallback)
+    order = Order(root, found)
     if fallback is not None and claimed is not None:
         order.note_charset(claimed, fallback)
     return order

@@ -28,7 +28,15 @@ TOLERATED_NAMESPACES = {
 }
 """What may be declared, by prefix: C# declares both of its, and uses neither."""
 
-_LONGEST_SEARCHED = 1 << 13  # characters; beyond it a thread of its own costs next to nothing
+XML_BLANKS = " \t\r\n"
+"""What XML calls white space (XML 1.0 section 2.3); U+00A0 and its kind are text."""
+
+LONGEST_FAMILIAR = 1 << 13
+"""The most characters of a familiar text; beyond it, a thread of its own costs next to nothing."""
+
+MOST_BLANKS = 15
+"""How many blanks behind a tag are kept in their node, and not in the dictionary."""
+
 _REFERENCES = ("&#", "&amp;", "&lt;", "&gt;", "&quot;", "&apos;")
 _XSI, _XSD = (
     f'xmlns:{prefix}="{uri}"' for prefix, uri in TOLERATED_NAMESPACES.items() if prefix is not None
@@ -41,8 +49,9 @@ _NAME = "|".join(
 _DECLARED = "|".join(
     re.escape(f" {said}>") for said in (_XSI, _XSD, f"{_XSI} {_XSD}", f"{_XSD} {_XSI}")
 )
-# Up to 15 blanks are kept in their node, more of them in the dictionary.
-_FAMILIAR = re.compile(rf"[^<]*+(?:</?(?:{_NAME})(?:>| ?/>|{_DECLARED})(?!\s{{16}})[^<]*+)*+")
+_FAMILIAR = re.compile(
+    rf"[^<]*+(?:</?(?:{_NAME})(?:>| ?/>|{_DECLARED})(?!\s{{{MOST_BLANKS + 1}}})[^<]*+)*+"
+)
 
 
 class _OfThread(threading.local):
@@ -86,7 +95,7 @@ def is_familiar(text: str) -> bool:
     All attributes are then the declarations of C#, on `Order`. The parser meets no name that it
     does not know, whatever else is wrong with the text.
     """
-    if len(text) > _LONGEST_SEARCHED or _FAMILIAR.fullmatch(text) is None:
+    if len(text) > LONGEST_FAMILIAR or _FAMILIAR.fullmatch(text) is None:
         return False
     return "&" not in text or text.count("&") == sum(map(text.count, _REFERENCES))
 

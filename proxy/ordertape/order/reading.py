@@ -9,7 +9,6 @@ pull parser at a fraction of its time (performance.md, point 6).
 from __future__ import annotations
 
 import codecs
-import functools
 import re
 from collections.abc import Callable, Iterator
 from itertools import chain
@@ -20,9 +19,8 @@ from ordertape.errors import (
     AmbiguousElementError,
     ForbiddenXmlError,
     MalformedError,
-    TooLargeError,
-    UnsupportedTypeError,
 )
+from ordertape.order.decoding import decoded
 from ordertape.order.names import (
     CONTAINERS,
     ORDER_TYPES,
@@ -32,10 +30,11 @@ from ordertape.order.names import (
     case_variant_of,
     specified,
 )
-from ordertape.order.parsing import TOLERATED_NAMESPACES, is_familiar, parsed
-from ordertape.order.tree import XML_BLANKS, Survey, line_of, shown
+from ordertape.order.parsing import TOLERATED_NAMESPACES, XML_BLANKS, is_familiar, parsed
+from ordertape.order.structure import Filled, outlined, recognised, remembered
+from ordertape.order.survey import Survey
+from ordertape.order.telling import line_of, shown
 
-_MAX_BYTES = 1 << 20
 _MAX_DEPTH = 32
 _DEPTH_OF_TYPES = 2
 _MAX_NODES = 20_000
@@ -46,20 +45,6 @@ _MAX_COMMENT = 1 << 12  # characters
 _MAX_NAMES = 256
 _SHORTEST_NODE = len("<a/>")
 
-_CHARSETS = ("utf-8", "us-ascii", "iso-8859-1")
-_CHARSET = re.compile(rb";\s*charset\s*=\s*\"?([^\";\s]*)", re.IGNORECASE)
-_DECLARATION = re.compile(
-    rb"<\?xml[ \t\r\n]+version[ \t\r\n]*=[ \t\r\n]*(?P<v>[\"'])(?P<version>[0-9.]+)(?P=v)"
-    rb"(?:[ \t\r\n]+encoding[ \t\r\n]*=[ \t\r\n]*(?P<e>[\"'])(?P<encoding>[A-Za-z0-9._-]+)(?P=e))?"
-    rb"(?:[ \t\r\n]+standalone[ \t\r\n]*=[ \t\r\n]*(?P<s>[\"'])(?:yes|no)(?P=s))?"
-    rb"[ \t\r\n]*\?>"
-)
-_DECLARATION_BEGINS = (b"<?xml ", b"<?xml\t", b"<?xml\r", b"<?xml\n", b"<?xml?")
-_LONGEST_DECLARATION = 256  # bytes
-_LONGEST_REMEMBERED = 256  # bytes
-_BLANKED = bytes(byte if byte in b"\r\n" else 0x20 for byte in range(256))
-_GZIP = b"\x1f\x8b"
-_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # UTF-32 begins with one of them or a NUL
 _NAME_ENDS = re.compile(r"[\s>/!?]")
 _NO_DTD = "There is a DOCTYPE or an ENTITY in the XML; send the order without."
 _RESOURCE_LIMIT = 114  # xmlParserErrors of libxml2, which lxml has no name for
@@ -79,12 +64,17 @@ def media_type_ok(content_type: bytes | None, body: bytes) -> bool:
 
 def read_root(
     body: bytes, content_type: bytes | None, fallback: str | None
-) -> tuple[etree._Element, Survey, str | None]:
-    """The root of an order, its survey, and the charset that it claimed.
+) -> tuple[etree._Element, Survey | Filled, str | None]:
+    """The root of an order, what is where in it, and the charset that it claimed.
 
     There is a charset only where `fallback` alone could read it. Errors: as `read_order`.
     """
-    root, strange, claimed = _parsed(body, content_type, fallback)
+    text, plain, claimed = decoded(body, content_type, fallback)
+    outline = outlined(text)
+    filled = None if outline is None else recognised(outline)
+    if filled is not None:
+        return _well_formed(plain, familiar=True), filled, claimed
+    root, strange = _parsed(text, plain)
     _check_root(root)
     if "<?" in strange:
         _check_instructions(root)
@@ -92,9 +82,11 @@ def read_root(
         _check_comments(root)
     if "=" in strange:
         _check_attributes(root, strange)
-    survey = Survey()
-    _check_children(root, 1, survey)
-    return root, survey, claimed
+    found = Survey()
+    _check_children(root, 1, found)
+    if outline is not None and not strange:
+        filled = remembered(outline, root, found)
+    return root, filled or found, claimed
 
 
 def read_tree(body: bytes, content_type: bytes | None) -> etree._Element:
@@ -102,116 +94,30 @@ def read_tree(body: bytes, content_type: bytes | None) -> etree._Element:
 
     Errors: as `read_order`.
     """
-    return _parsed(body, content_type, None)[0]
+    text, plain, _ = decoded(body, content_type, None)
+    return _parsed(text, plain)[0]
 
 
-def _parsed(
-    body: bytes, content_type: bytes | None, fallback: str | None
-) -> tuple[etree._Element, str, str | None]:
-    """The root, the text unless it `is_familiar`, and the charset that it claimed but was not in.
-
-    There is nothing to look for in a familiar text, and "" stands for it.
-    """
-    if len(body) > _MAX_BYTES:
-        raise TooLargeError(f"The body passes {_MAX_BYTES} bytes; send a smaller order.")
-    text, plain, claimed = _decoded(body, content_type, fallback)
+def _parsed(text: str, plain: bytes) -> tuple[etree._Element, str]:
+    """The root, and the text unless it `is_familiar`: then there is nothing to look for in it."""
     _check_text(text)
     familiar = is_familiar(text)
+    root = _well_formed(plain, familiar=familiar)
+    if familiar:
+        return root, ""
+    if "<!" in text and root.getroottree().docinfo.internalDTD is not None:
+        raise ForbiddenXmlError(_NO_DTD)
+    return root, text
+
+
+def _well_formed(plain: bytes, *, familiar: bool) -> etree._Element:
     try:
-        root = parsed(plain, familiar=familiar)
+        return parsed(plain, familiar=familiar)
     except etree.XMLSyntaxError as error:
         problem = shown(" ".join((error.msg or "no document").split()), 200)
         if error.code in _LIMIT_ERRORS:
             raise ForbiddenXmlError(f"The XML passes a limit ({problem}); simplify it.") from error
         raise MalformedError(f"The body is not well-formed XML ({problem}); correct it.") from error
-    if familiar:
-        return root, "", claimed
-    if "<!" in text and root.getroottree().docinfo.internalDTD is not None:
-        raise ForbiddenXmlError(_NO_DTD)
-    return root, text, claimed
-
-
-# Before any parser sees it.
-
-
-def _decoded(
-    body: bytes, content_type: bytes | None, fallback: str | None
-) -> tuple[str, bytes, str | None]:
-    """The text and its UTF-8 bytes, blanks where the declaration was: places stay true.
-
-    Mark, charset parameter and declaration have to agree (RFC 7303 section 3 ranks them). Third is
-    the charset that was claimed if the bytes were not of it, and `fallback` read them instead.
-    """
-    if body.startswith(_GZIP):
-        raise UnsupportedTypeError("The body is gzip; send it with Content-Encoding: gzip, once.")
-    if body.startswith(_UTF_16) or b"\0" in body[:4]:
-        raise UnsupportedTypeError("The body is UTF-16 or UTF-32; send the order as UTF-8.")
-    marked = body.startswith(codecs.BOM_UTF8)
-    body = body.removeprefix(codecs.BOM_UTF8)
-    declaration = b""
-    if body.startswith(_DECLARATION_BEGINS):
-        declaration = body[: body.find(b"?>", 0, _LONGEST_DECLARATION) + 2]
-    content_type = content_type or b""
-    # Only what is short is remembered: a header may be as long as all of them together.
-    said = _said if len(content_type) <= _LONGEST_REMEMBERED else _said.__wrapped__
-    charset, length = said(marked, content_type, declaration)
-    if length:
-        body = body[:length].translate(_BLANKED) + body[length:]
-    claimed = None
-    try:
-        text = body.decode(charset)
-    except UnicodeDecodeError as error:
-        if fallback is None or marked or charset != "utf-8":
-            line = body.count(b"\n", 0, error.start) + 1
-            raise MalformedError(
-                f"The byte 0x{body[error.start]:02X} in line {line} is not {charset}; "
-                "encode the order as it says it is."
-            ) from error
-        claimed, charset = charset, fallback
-        text = body.decode(charset)
-    if text.startswith("\ufeff"):
-        raise MalformedError("The body begins with two byte order marks; send one or none.")
-    return text, text.encode() if charset == "iso-8859-1" else body, claimed
-
-
-@functools.lru_cache(maxsize=32)
-def _said(marked: bool, content_type: bytes, declaration: bytes) -> tuple[str, int]:  # noqa: FBT001 - one of the three places
-    """The one charset that mark, header and declaration name, and the declaration's length.
-
-    Remembered, because a client says the same of every order.
-    """
-    named = {"utf-8": "the byte order mark"} if marked else {}
-    for value in _CHARSET.findall(content_type):
-        named.setdefault(value.decode("latin-1").lower(), "Content-Type")
-    length, encoding = _declared(declaration) if declaration else (0, None)
-    if encoding is not None:
-        named.setdefault(encoding, "the XML declaration")
-    return _agreed(named), length
-
-
-def _declared(text: bytes) -> tuple[int, str | None]:
-    """The length of an XML declaration and the encoding that it names."""
-    declaration = _DECLARATION.match(text)
-    if declaration is None:
-        raise MalformedError("The XML declaration is malformed; correct it or leave it out.")
-    if declaration["version"] != b"1.0":
-        version = shown(declaration["version"].decode())
-        raise ForbiddenXmlError(f"The XML declaration says version {version}; send XML 1.0.")
-    encoding = declaration["encoding"]
-    return declaration.end(), None if encoding is None else encoding.decode().lower()
-
-
-def _agreed(named: dict[str, str]) -> str:
-    """The one charset that is named, by whichever place; UTF-8 where none is."""
-    for charset, place in named.items():
-        if charset not in _CHARSETS:
-            raise UnsupportedTypeError(
-                f"The charset {shown(charset)!r} in {place} is not taken; send the order as UTF-8."
-            )
-    if len(named) > 1:
-        said = " but ".join(f"{place} says {charset}" for charset, place in named.items())
-        raise ForbiddenXmlError(f"The charset is in doubt: {said}; name the true one only.")
-    return next(iter(named), "utf-8")
 
 
 def _check_text(text: str) -> None:

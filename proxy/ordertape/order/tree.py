@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple
 
 from lxml import etree
 
-from ordertape.errors import AmbiguousElementError, ViolatedError
 from ordertape.model import Edit, Violation
+from ordertape.order.cost import NUMBER, cost
+from ordertape.order.formats import Formats, missed
 from ordertape.order.names import (
-    CONTAINERS,
     ORDER_TYPES,
     REPEATABLE,
     SPECIFIED,
@@ -22,53 +19,14 @@ from ordertape.order.names import (
     specified,
     spellings,
 )
+from ordertape.order.parsing import XML_BLANKS
+from ordertape.order.structure import Filled
+from ordertape.order.survey import Survey, is_padded, survey
+from ordertape.order.telling import shown
 
-XML_BLANKS = " \t\r\n"
-"""What XML calls white space (XML 1.0 section 2.3); U+00A0 and its kind are text."""
-
-DEFAULT_QUANTITY = 5000
-"""What a search without a Quantity costs, in telephone numbers (orders-api.md, Quantity)."""
-
-_NUMBER = re.compile(r"[0-9]{1,7}")
 _ORDER_TYPES = frozenset(ORDER_TYPES)
 _STATED = frozenset(SPECIFIED.values()).difference(REPEATABLE)
 _NOTHING: dict[str, etree._Element] = {}
-
-
-@dataclass(slots=True)
-class Survey:
-    """What is where in an order; reading it notes this on its way.
-
-    `stated`: the root, its order types, and what stands in each under the specification's names.
-    `types`: the order types. `padded`: the leaves with blanks around their values.
-    """
-
-    stated: dict[etree._Element, dict[str, etree._Element]] = field(default_factory=dict)
-    types: list[etree._Element] = field(default_factory=list)
-    padded: list[etree._Element] = field(default_factory=list)
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """What an element's value looks like, without the blanks around it.
-
-    `pattern` is a regular expression for the whole of it, `code` the service's for one that is
-    otherwise, `allowed` says in words what to send: "three digits".
-    """
-
-    pattern: str
-    code: str
-    allowed: str
-
-
-class _Noted(NamedTuple):
-    """An edit; its path is told when it is asked for, because later edits may still move it."""
-
-    rule: str
-    at: etree._Element | str
-    """The element, or the path that it had before it was removed."""
-    before: str | None
-    after: str | None
 
 
 class Order:
@@ -77,13 +35,35 @@ class Order:
     `rule` is the name that edits are noted under and violations are made with.
     """
 
-    __slots__ = ("_noted", "_numbered", "_paths", "_root", "_survey", "rule")
+    __slots__ = (
+        "_filled",
+        "_names",
+        "_noted",
+        "_numbered",
+        "_paths",
+        "_root",
+        "_set",
+        "_structure",
+        "_survey",
+        "_values",
+        "rule",
+    )
 
-    def __init__(self, root: etree._Element, survey: Survey | None = None) -> None:
+    def __init__(self, root: etree._Element, found: Survey | Filled | None = None) -> None:
         self._root = root
         self.rule = ""
-        self._noted: list[_Noted] = []
-        self._survey = survey
+        # Rule, element, before and after: later edits may still move the path of an element that
+        # is there, and one that was removed has none any more but that which it had.
+        self._noted: list[tuple[str, etree._Element | str, str | None, str | None]] = []
+        self._filled = found if isinstance(found, Filled) else None
+        self._survey = None if isinstance(found, Filled) else found
+        self._structure: Hashable | None = None
+        self._set = False
+        self._names: Sequence[str] = ()
+        self._values: Sequence[str] | None = None
+        if self._filled is not None:
+            self._structure, self._values, _ = self._filled
+            self._names = self._filled.structure.names
         self._paths: dict[etree._Element, str] = {}
         self._numbered: dict[tuple[etree._Element | None, str], dict[etree._Element, int]] = {}
 
@@ -121,7 +101,7 @@ class Order:
     def quantity(self) -> int | None:
         """The Quantity as stated; None where it is absent, unreadable or not alone."""
         stated = [self.value(element) for element in self.elements("Quantity")]
-        return int(stated[0]) if len(stated) == 1 and _NUMBER.fullmatch(stated[0]) else None
+        return int(stated[0]) if len(stated) == 1 and NUMBER.fullmatch(stated[0]) else None
 
     @property
     def cost(self) -> int:
@@ -131,13 +111,7 @@ class Order:
         order types cost their sum, an order without any 5000. Errors: ViolatedError for a Quantity
         that is no number (5009), or stands anywhere but inside an order type (94002).
         """
-        types = self.types
-        stray = [
-            element for element in self.elements("Quantity") if element.getparent() not in types
-        ]
-        if stray:
-            raise ViolatedError(tuple(map(self._stray, stray)))
-        return sum(self._cost(element) for element in types) if types else DEFAULT_QUANTITY
+        return cost(self)
 
     def fields(self, name: str) -> Sequence[etree._Element]:
         """The elements of this specified name where the specification has its elements.
@@ -168,7 +142,30 @@ class Order:
 
     def padded(self) -> Sequence[etree._Element]:
         """The leaves with blanks around their values, in document order."""
-        return [leaf for leaf in self._surveyed().padded if _is_padded(leaf)]
+        if not self._set:
+            return () if self._filled and not self._filled.padded else self._surveyed().padded
+        return [leaf for leaf in self._surveyed().padded if is_padded(leaf)]
+
+    @property
+    def structure(self) -> Hashable | None:
+        """Which elements stand where: equal for orders that are alike in this; None if unknown.
+
+        It is known only of orders that hold what the specification names and nothing else, and not
+        of all of them.
+        """
+        return self._structure
+
+    def held(self) -> tuple[Sequence[str], Sequence[str]]:
+        """The names of those of `every` that may hold a value, and the values without blanks.
+
+        Orders of one `structure` have the same names in the same sequence.
+        """
+        if self._values is None:
+            named = [(name, element) for name, element in self.every() if name in VALUES]
+            self._filled = None
+            self._names = [name for name, _ in named]
+            self._values = [self.value(element) for _, element in named]
+        return self._names, self._values
 
     def child(self, parent: etree._Element, name: str) -> etree._Element | None:
         """The first child of this specified name, whatever its spelling; None without one."""
@@ -188,15 +185,17 @@ class Order:
         Siblings are numbered together and remembered: lxml's own `getpath` counts anew for each,
         which takes seconds where thousands of telephone numbers are edited.
         """
-        parent = element.getparent()
-        name = str(element.tag)
+        known = self._paths.get(element)
+        if known is not None:
+            return known
+        parent, name = element.getparent(), str(element.tag)
         if parent is None:
             return f"/{name}"
         above = self._paths.get(parent)
         if above is None:
             above = self._paths[parent] = self.xpath(parent)
         path = f"{above}/{name}"
-        if self.stated(parent).get(specified(name)) is element:
+        if self._stated(parent).get(specified(name)) is element:
             return path  # there is no second one
         numbered = self._numbered.get((parent, name))
         if numbered is None:
@@ -219,9 +218,15 @@ class Order:
         """Every change so far, in the order made; paths are those of the order as it is now."""
         if not self._noted:
             return ()
+        paths = self._paths
         return tuple(
             [
-                Edit(rule, at if isinstance(at, str) else self.xpath(at), before, after)
+                Edit(
+                    rule,
+                    at if isinstance(at, str) else paths.get(at) or self.xpath(at),
+                    before,
+                    after,
+                )
                 for rule, at, before, after in self._noted
             ]
         )
@@ -247,9 +252,15 @@ class Order:
         if len(element):
             raise ValueError(f"{self.xpath(element)} has children; only a leaf has a value.")
         element.text = value or None
+        self._set = True
+        self._noted.append((self.rule, element, before, value))
+        if before.strip(XML_BLANKS) == value:
+            return
         if value.strip(XML_BLANKS) != value:
-            self._survey = None
-        self._note(element, before, value)
+            self._forget()
+        elif self._values is not None:
+            self._values = None
+            self._structure = self._structure and (self._structure, "in another sequence")
 
     def add(self, parent: etree._Element, name: str, value: str) -> etree._Element:
         """Append a child, indented as its siblings are, and note it.
@@ -258,12 +269,13 @@ class Order:
         a case variant of a specified name, or an element of the specification that is there
         already: nobody knows which of two counts.
         """
-        if specified(str(parent.tag)) in VALUES or (not len(parent) and self.value(parent)):
-            raise ValueError(f"{self.xpath(parent)} holds a value; it can hold no element.")
-        _check_spelling(name)
-        meant = specified(name)
         siblings = self._stated(parent)
-        if meant in siblings:
+        if not siblings and self._holds_value(parent):
+            raise ValueError(f"{self.xpath(parent)} holds a value; it can hold no element.")
+        meant = SPECIFIED.get(name)
+        if meant is None:
+            _check_spelling(name)
+        elif meant in siblings:
             raise _taken(self.xpath(parent), name)
         added = etree.SubElement(parent, name)
         try:
@@ -277,11 +289,19 @@ class Order:
             before = last.getprevious()
             last.tail = parent.text if before is None else before.tail
         if meant in _ORDER_TYPES or value.strip(XML_BLANKS) != value:
-            self._survey = None
+            self._forget()
+            self._renumber(parent, name)
         elif meant in _STATED and siblings is not _NOTHING:
-            siblings[meant] = added  # less work than another survey
-        self._renumber(parent, name)
-        self._note(added, None, value)
+            # Less work than another survey; and there is no second one that would be numbered.
+            siblings[meant] = added
+            self._paths[added] = f"{self.xpath(parent)}/{name}"
+            self._structure = self._structure and (self._structure, parent.tag, name)
+            if self._values is not None and meant in VALUES:
+                self._names, self._values = (*self._names, meant), (*self._values, value)
+        else:
+            self._structure = None
+            self._renumber(parent, name)
+        self._noted.append((self.rule, added, None, value))
         return added
 
     def rename(self, element: etree._Element, name: str) -> None:
@@ -299,7 +319,7 @@ class Order:
         if meant != specified(before) and meant in self.stated(parent):
             raise _taken(self.xpath(parent), name)
         element.tag = name
-        self._survey = None
+        self._forget()
         self._renumber(parent, before, name)
         self._note(element, f"<{before}>", f"<{name}>")
 
@@ -314,8 +334,8 @@ class Order:
         held = etree.tostring(element, encoding="unicode", with_tail=False)
         gone = set(element.iter())
         self._noted = [
-            noted if noted.at not in gone else noted._replace(at=self.xpath(noted.at))
-            for noted in self._noted
+            (rule, at if isinstance(at, str) or at not in gone else self.xpath(at), before, after)
+            for rule, at, before, after in self._noted
         ]
         self._note(self.xpath(element), held if len(element) else self.text(element), None)
         previous = element.getprevious()
@@ -325,12 +345,12 @@ class Order:
             else:
                 previous.tail = element.tail
         parent.remove(element)
-        self._survey = None
+        self._forget()
         self._renumber(parent, str(element.tag))
 
     def note_charset(self, claimed: str, read_as: str) -> None:
         """Note that the bytes were not of the charset that they claim: they leave as UTF-8."""
-        self._noted.append(_Noted("fallback-charset", self._root, claimed, read_as))
+        self._noted.append(("fallback-charset", self._root, claimed, read_as))
 
     def violation(
         self, element: etree._Element, code: str, message: str, severity: str = "enforce"
@@ -342,13 +362,13 @@ class Order:
         line = element.sourceline or 0
         return Violation(self.rule, code, self.xpath(element), line, message, severity)
 
-    def misshapen(self, formats: Mapping[str, Format]) -> Sequence[Violation]:
-        """A violation for each of the `fields` that is not as the format of its name says."""
+    def misshapen(self, formats: Formats) -> Sequence[Violation]:
+        """A violation for each of the `fields` that is not as the formats of its name say."""
         return [
-            self.violation(element, wanted.code, self.unlike(element, wanted.allowed))
+            self.violation(element, broken.code, self.unlike(element, broken.allowed))
             for name, wanted in formats.items()
             for element in self.fields(name)
-            if re.fullmatch(wanted.pattern, self.value(element)) is None
+            if (broken := missed(wanted, self.value(element))) is not None
         ]
 
     def unlike(self, element: etree._Element, allowed: str) -> str:
@@ -365,15 +385,26 @@ class Order:
         return etree.tostring(self._root.getroottree(), encoding="UTF-8", xml_declaration=True)
 
     def _stated(self, parent: etree._Element) -> dict[str, etree._Element]:
-        return self._surveyed().stated.get(parent, _NOTHING)
+        known = self._survey or self._surveyed()
+        return known.stated.get(parent, _NOTHING)
 
     def _surveyed(self) -> Survey:
         if self._survey is None:
-            self._survey = survey(self._root)
+            filled, root = self._filled, self._root
+            self._survey = survey(root) if filled is None else filled.survey(root)
+            self._paths = self._survey.paths
         return self._survey
 
+    def _forget(self) -> None:
+        self._survey = self._filled = self._structure = self._values = None
+
+    def _holds_value(self, parent: etree._Element) -> bool:
+        if specified(str(parent.tag)) in VALUES:
+            return True
+        return not len(parent) and self.value(parent) != ""
+
     def _note(self, at: etree._Element | str, before: str | None, after: str | None) -> None:
-        self._noted.append(_Noted(self.rule, at, before, after))
+        self._noted.append((self.rule, at, before, after))
 
     def _renumber(self, parent: etree._Element | None, *names: str) -> None:
         """Forget the numbers of children of these names, and the paths that may hold them."""
@@ -383,59 +414,12 @@ class Order:
                 self._numbered.pop((parent, name), None)
 
     def _value(self, name: str) -> str | None:
+        if self._filled is not None and self._values is not None:
+            place = self._filled.structure.common.get(name)
+            if place is not None:
+                return self._values[place] or None
         element = self.child(self._root, name)
         return None if element is None else self.value(element) or None
-
-    def _cost(self, order_type: etree._Element) -> int:
-        numbers = [self._number(element) for element in order_type.findall("Quantity")]
-        if order_type.tag != "ExistingTelephoneNumberOrderType":
-            return numbers[0] if numbers else DEFAULT_QUANTITY
-        # A reservation stands for a number, and may come without it.
-        named = [self._distinct(order_type, name) for name in ("TelephoneNumber", "ReservationId")]
-        return max(numbers + named)
-
-    def _distinct(self, order_type: etree._Element, name: str) -> int:
-        return len({self.value(element) for element in order_type.iter(name)} - {""})
-
-    def _number(self, quantity: etree._Element) -> int:
-        value = self.value(quantity)
-        if _NUMBER.fullmatch(value) is not None:
-            return int(value)
-        message = self.unlike(quantity, "how many telephone numbers to order, one to seven digits")
-        raise ViolatedError((self._costless(quantity, "5009", message),))
-
-    def _stray(self, quantity: etree._Element) -> Violation:
-        message = (
-            "Quantity stands outside the order type, where it may count or not; move it into the "
-            "order-type element."
-        )
-        return self._costless(quantity, AmbiguousElementError.code, message)
-
-    def _costless(self, quantity: etree._Element, code: str, message: str) -> Violation:
-        return replace(self.violation(quantity, code, message), rule="cost")
-
-
-def survey(root: etree._Element) -> Survey:
-    """A survey of an order that was edited since it was read."""
-    children = _children(root)
-    types = [child for name, child in children.items() if name in _ORDER_TYPES]
-    return Survey(
-        {root: children, **{order_type: _children(order_type) for order_type in types}},
-        types,
-        [leaf for leaf in root.iter(etree.Element) if not len(leaf) and _is_padded(leaf)],
-    )
-
-
-def _is_padded(leaf: etree._Element) -> bool:
-    """Whether there are blanks around its value; what is there to hold others has none."""
-    value = leaf.text
-    padded = value is not None and value.strip(XML_BLANKS) != value
-    return padded and SPECIFIED.get(str(leaf.tag)) not in CONTAINERS
-
-
-def _children(parent: etree._Element) -> dict[str, etree._Element]:
-    named = ((SPECIFIED.get(str(child.tag)), child) for child in parent.iterchildren(etree.Element))
-    return {name: child for name, child in named if name is not None and name not in REPEATABLE}
 
 
 def _check_spelling(name: str) -> None:
@@ -446,21 +430,3 @@ def _check_spelling(name: str) -> None:
 
 def _taken(parent: str, name: str) -> ValueError:
     return ValueError(f"There is a {name} in {parent} already.")
-
-
-def nearest(xpath: str, known: Container[str]) -> str:
-    """The path itself, or of an element that is absent its nearest known ancestor's; else ""."""
-    while xpath and xpath not in known:
-        xpath = xpath.rpartition("/")[0]
-    return xpath
-
-
-def line_of(node: etree._Element) -> str:
-    """Where a node began, for a sentence."""
-    return "no line" if node.sourceline is None else f"line {node.sourceline}"
-
-
-def shown(value: object, limit: int = 60) -> str:
-    """A client's words for a sentence of ours, at most `limit` characters of them."""
-    words = str(value)
-    return words if len(words) <= limit else f"{words[:limit]}…"

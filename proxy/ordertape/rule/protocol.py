@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, TypeAlias
 
 from ordertape.model import Violation
-from ordertape.order import Format, Order
+from ordertape.order import Formats, Order
 
 Severity = Literal["enforce", "warn", "off"]
 """enforce: violations refuse the order. warn: they are recorded; the rule normalises all the same.
@@ -18,7 +18,12 @@ SEVERITIES: tuple[Severity, ...] = typing.get_args(Severity)
 
 
 class Normalizes(Protocol):
-    """A rule that changes orders."""
+    """A rule that changes orders.
+
+    It may say `structural: ClassVar[bool] = True`: whether its methods change anything, or find
+    fault with anything, depends on which elements stand where and never on what they hold. An order
+    of the same structure as one with which it had nothing to do is then not shown to it.
+    """
 
     def normalize(self, order: Order) -> None:
         """Edit the order through its own methods; what needs nothing is left alone.
@@ -31,7 +36,8 @@ class Validates(Protocol):
     """A rule that finds fault with orders, after every rule has normalised.
 
     It may have `concerns: ClassVar[tuple[str, ...]]`, elements under the specification's names:
-    it is then asked only about orders that have one of them among their `fields`.
+    it is then asked only about orders that have one of them among their `fields`. It may be
+    `structural`, as one that normalises.
     """
 
     def validate(self, order: Order) -> Iterable[Violation]:
@@ -41,10 +47,11 @@ class Validates(Protocol):
 class HasFormats(Protocol):
     """A rule that says what values look like, by the specification's name of their element.
 
-    Every one that is otherwise is a violation; nothing need be called to find it.
+    Every one that is otherwise is a violation; nothing need be called to find it. Of several
+    formats, a value breaks the first that it is not like.
     """
 
-    formats: ClassVar[Mapping[str, Format]]
+    formats: ClassVar[Formats]
 
 
 Rule: TypeAlias = Normalizes | Validates | HasFormats

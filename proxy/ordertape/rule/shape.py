@@ -45,6 +45,10 @@ def check_abilities(rule: object, where: str) -> None:
         _check_formats(rule.formats, where)
     if hasattr(rule, "concerns"):
         _check_concerns(rule.concerns, where)
+    if not isinstance(getattr(rule, "structural", False), bool):
+        raise StartUpError(
+            f"{where} has a `structural` that is neither True nor False; correct it."
+        )
 
 
 def is_required(field: dataclasses.Field[Any]) -> bool:
@@ -132,20 +136,25 @@ def _check_formats(formats: object, where: str) -> None:
         )
     for name, wanted in formats.items():
         _check_element(name, "formats", where)
-        if not isinstance(wanted, Format) or not all(
-            isinstance(text, str) for text in (wanted.pattern, wanted.code, wanted.allowed)
-        ):
-            raise StartUpError(
-                f"{where} has something else than a Format of three texts for {name} in "
-                "`formats`; write it as Format(pattern, code, allowed)."
-            )
-        try:
-            re.compile(wanted.pattern)
-        except (re.error, OverflowError, RecursionError) as error:
-            raise StartUpError(
-                f"{where} has a pattern for {name} in `formats` that is no regular expression "
-                f"({error}); mend it."
-            ) from error
+        for one in wanted if isinstance(wanted, tuple) and wanted else (wanted,):
+            _check_format(one, name, where)
+
+
+def _check_format(wanted: object, name: str, where: str) -> None:
+    if not isinstance(wanted, Format) or not all(
+        isinstance(text, str) for text in (wanted.pattern, wanted.code, wanted.allowed)
+    ):
+        raise StartUpError(
+            f"{where} has something else than a Format of three texts for {name} in "
+            "`formats`; write it as Format(pattern, code, allowed)."
+        )
+    try:
+        re.compile(wanted.pattern)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise StartUpError(
+            f"{where} has a pattern for {name} in `formats` that is no regular expression "
+            f"({error}); mend it."
+        ) from error
 
 
 def _check_concerns(concerns: object, where: str) -> None:

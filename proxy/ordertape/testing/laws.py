@@ -20,6 +20,7 @@ from lxml import etree
 from ordertape.errors import RefusedError, StartUpError
 from ordertape.model import Violation
 from ordertape.order import ORDER_TYPES, Order, nearest
+from ordertape.order.names import SPECIFIED, VALUES
 from ordertape.order.reading import read_root
 from ordertape.rule import Rule
 from ordertape.rule.shape import check_abilities, check_class, is_required
@@ -31,10 +32,13 @@ _NEVER_RAISES = "It never raises"
 _LEFT_ALONE = "An order that needs nothing is left alone"
 _PLACED = "A violation has a place, a code and a sentence"
 _CONCERNED = "It has nothing to say of what does not concern it"
+_STRUCTURAL = "What is structural depends on no value"
 _REPEATABLE = "The same order gets the same verdict"
 
 _CODE = re.compile("[0-9]+")
 _SEVERITIES = ("enforce", "warn")
+_OTHER_VALUES = ("", "1", "true")
+_HOLDERS = tuple(spelling for spelling, name in SPECIFIED.items() if name in VALUES)
 
 
 def check_rule(rule: Rule | type[Rule], *, examples: int = 200) -> None:
@@ -53,6 +57,8 @@ def check_rule(rule: Rule | type[Rule], *, examples: int = 200) -> None:
       absent inside one that is there; digits; one line.
     * It has nothing to say of what does not concern it: where none of its `concerns` is, `validate`
       would not be called, so it finds nothing.
+    * What is structural depends on no value: if the rule is `structural`, it has something to do,
+      or to find, in all orders of a structure or in none.
     * The same order gets the same verdict.
 
     Errors: AssertionError with the law, the rule and the smallest order that breaks it; TypeError
@@ -160,8 +166,8 @@ class _Watched(Order):
     """An order that knows its tree as its own methods left it."""
 
     def __init__(self, body: bytes, trial: _Trial) -> None:
-        root, survey, _ = read_root(body, None, None)
-        super().__init__(root, survey)
+        root, found, _ = read_root(body, None, None)
+        super().__init__(root, found)
         self.rule = type(trial.rule).__name__
         self.trial = trial
         self.step = "normalize"
@@ -212,6 +218,8 @@ def _keeps_the_laws(trial: _Trial) -> None:
     if order.changed and order.now() == received:
         raise trial.breach(_LEFT_ALONE, f"It puts back what it edits: {_listed(order.edits)}")
     _well_told(found, order)
+    if getattr(trial.rule, "structural", False):
+        _blind_to_values(trial)
     try:
         again = _Watched(order.serialize(), trial)
         found_again = _verdict(again)
@@ -224,6 +232,33 @@ def _keeps_the_laws(trial: _Trial) -> None:
     if first != second:
         what = f"The first time it finds {_listed(first)}, the second time {_listed(second)}"
         raise trial.breach(_IDEMPOTENT, what)
+
+
+def _blind_to_values(trial: _Trial) -> None:
+    """Errors: _BreachError if the rule has to do with other values what it has not with these."""
+    busy = _busy(trial)
+    for value in _OTHER_VALUES:
+        root = read_root(trial.body, None, None)[0]
+        for leaf in root.iter(*_HOLDERS):
+            leaf.text = value
+        other = dataclasses.replace(trial, body=etree.tostring(root.getroottree()))
+        if _busy(other) != busy:
+            what = f"It has to do with one and not with the other of it and {other.body!r}"
+            raise trial.breach(_STRUCTURAL, what)
+
+
+def _busy(trial: _Trial) -> list[bool]:
+    """Whether each method of the rule has anything to change, to find or to refuse."""
+    order = _Watched(trial.body, trial)
+    steps = [step for step in ("normalize", "validate") if hasattr(trial.rule, step)]
+    busy = []
+    for step in steps:
+        edited = order.edited
+        try:
+            busy.append(bool(_step(trial.rule, step, order)) or order.edited != edited)
+        except RefusedError:
+            busy.append(True)
+    return busy
 
 
 def _verdict(order: _Watched) -> list[Violation]:

@@ -111,8 +111,8 @@ def _as_json(one: Rechecked) -> str:
             "before": _verdict(admitted=one.admitted_before),
             "after": _verdict(admitted=one.admitted_after),
             "violations": [asdict(violation) for violation in one.violations],
-            "edits_added": [asdict(edit) for edit in one.edits_added],
-            "edits_removed": [asdict(edit) for edit in one.edits_removed],
+            "edits_added": [edit._asdict() for edit in one.edits_added],
+            "edits_removed": [edit._asdict() for edit in one.edits_removed],
         }
     )
 
