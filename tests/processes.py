@@ -1,5 +1,10 @@
-"""Real ordertape processes for tests: started, waited for, and always ended."""
+"""Real ordertape processes for tests: started, waited for, and always ended.
 
+As a program (`processes.py COMMANDS`, as JSON) it runs one command after the other, and tells what
+came of each.
+"""
+
+import io
 import json
 import os
 import re
@@ -7,11 +12,13 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
+
+from ordertape.cli import main
 
 ORDERTAPE = str(Path(sys.executable).parent / "ordertape")
 _URLS = re.compile(r"https?://\S+:\d+")
@@ -133,3 +140,44 @@ def ordertape(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.Complet
         timeout=60,
         check=False,
     )
+
+
+Told = tuple[int, str, str]
+"""An exit code, and what was printed on either side."""
+
+
+def ordertape_here(*arguments: str, cwd: Path) -> Told:
+    """The same without a process of its own: where that is not the subject, it is much faster.
+
+    Commands that set up logging do so for good, so they are none for the tests' own process.
+    """
+    streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2)]
+    with chdir(cwd), redirect_stdout(streams[0]), redirect_stderr(streams[1]):
+        try:
+            main(list(arguments))
+        except SystemExit as left:
+            code = int(left.code or 0)
+    printed, errors = (stream.buffer.getvalue().decode() for stream in streams)  # type: ignore[attr-defined]
+    return code, printed, errors
+
+
+def one_after_another(
+    commands: Sequence[Sequence[str]], cwd: Path, before: Sequence[str] = ()
+) -> list[Told]:
+    """Run commands in one process, to which the program `before` leads: one start, not many."""
+    done = subprocess.run(
+        [*before, sys.executable, __file__, json.dumps(commands)],
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, ""), done
+    return [(code, printed, errors) for code, printed, errors in json.loads(done.stdout)]
+
+
+if __name__ == "__main__":
+    told = [ordertape_here(*command, cwd=Path()) for command in json.loads(sys.argv[1])]
+    json.dump(told, sys.stdout)

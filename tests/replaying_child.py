@@ -1,4 +1,4 @@
-"""A replaying process under an audit hook: it answers one request from stdin, and tells of calls.
+"""A replaying process under an audit hook: it answers requests from stdin, and tells of calls.
 
 `replaying_child.py STORE [with-a-client]`: the hook sees what Python's sockets do, so the loop is
 asyncio's own.
@@ -55,10 +55,11 @@ async def main(db: Path, *, client: bool) -> None:
 
 def ask(port: int, bodies: list[str]) -> None:
     """The client, in a thread whose own calls the hook leaves out."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
-        connection.sendall(sys.stdin.buffer.read())
-        answer = b"".join(iter(lambda: connection.recv(65536), b""))
-    bodies.append(answer.partition(b"\r\n\r\n")[2].decode())
+    for request in json.load(sys.stdin):
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as connection:
+            connection.sendall(request.encode())
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        bodies.append(answer.partition(b"\r\n\r\n")[2].decode())
 
 
 def hook(event: str, _: object) -> None:

@@ -125,6 +125,7 @@ def test_while_nothing_can_be_written_nothing_is_sent_and_what_was_sent_is_kept(
     tmp_path: Path,
 ) -> None:
     """The store fails under an order in flight, and heals by itself when there is room again."""
+    (tmp_path / "ordertape.toml").write_text("store.commit_deadline = 2", encoding="utf-8")
     script = [ReadRequest(), HoldOn(), Send(CREATED)]
     with Scripted(script).in_thread() as service:
         with running("serve", "--upstream", service.url, *FREE, cwd=tmp_path) as gateway:
@@ -149,8 +150,8 @@ def test_while_nothing_can_be_written_nothing_is_sent_and_what_was_sent_is_kept(
     assert found["after"].state is State.COMPLETED
 
 
-def test_a_gigabyte_passes_in_flat_memory(tmp_path: Path) -> None:
-    size, piece = 1 << 30, bytes(1 << 20)
+def test_a_body_of_any_size_passes_in_flat_memory(tmp_path: Path, *, long: bool) -> None:
+    size, piece = 1 << (30 if long else 28), bytes(1 << 20)
     head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size
     script = [ReadRequest(), Send(head), Send(piece, times=size // len(piece))]
     with (
@@ -167,7 +168,7 @@ def test_a_gigabyte_passes_in_flat_memory(tmp_path: Path) -> None:
         assert gateway.stop() == 0
     assert received > size
     assert peak is not None
-    assert int(peak[1]) < 150 * 1024
+    assert int(peak[1]) < 150 * 1024  # which is less than the body
 
 
 def test_the_admin_listener_answers_health_and_readiness(tmp_path: Path) -> None:

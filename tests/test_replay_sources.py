@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ async def test_a_source_in_a_directory_that_cannot_be_written_is_replayed(tmp_pa
     before = files(folder)
     folder.chmod(0o500)
     try:
-        child = await asyncio.to_thread(answered_by_child, db, get(), before=UNPRIVILEGED)
+        child = await asyncio.to_thread(answered_by_child, db, [get()], before=UNPRIVILEGED)
     finally:
         folder.chmod(0o700)
     assert child == {"bodies": ["found"], "called": [], "clients": 0, "writable": False}
@@ -168,12 +169,12 @@ async def test_a_source_in_a_directory_that_cannot_be_written_is_replayed(tmp_pa
 
 
 def answered_by_child(
-    db: Path, request: bytes, *how: str, before: tuple[str, ...] = ()
+    db: Path, requests: Sequence[bytes], *how: str, before: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """What a process of its own answers from `db`, and which calls out it made."""
+    """What a process of its own answers from `db` to each, and which calls out it made."""
     done = subprocess.run(
         [*before, sys.executable, str(CHILD), str(db), *how],
-        input=request,
+        input=json.dumps([request.decode() for request in requests]).encode(),
         capture_output=True,
         timeout=60,
         check=False,
@@ -187,10 +188,10 @@ async def test_nothing_that_could_call_out_is_there(tmp_path: Path) -> None:
     """An audit hook sees every connection and look-up of the replaying process."""
     db = await record(tmp_path, (get("/known"), reply(200, b"found")))
     requests = get("/known"), get("/unknown"), order_request(order())
-    for request in requests:
-        child = await asyncio.to_thread(answered_by_child, db, request)
-        assert (child["called"], child["clients"]) == ([], 0)
-    control = await asyncio.to_thread(answered_by_child, db, get("/known"), "with-a-client")
+    child = await asyncio.to_thread(answered_by_child, db, requests)
+    assert len(child["bodies"]) == len(requests)
+    assert (child["called"], child["clients"]) == ([], 0)
+    control = await asyncio.to_thread(answered_by_child, db, [get("/known")], "with-a-client")
     assert control["clients"] == 1
     assert "socket.connect" in control["called"]
 
@@ -228,13 +229,13 @@ def test_a_process_lists_its_misses_at_the_end_and_leaves_nothing_behind(tmp_pat
 
 
 _MANY = """
-WITH RECURSIVE n(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM n WHERE n < 30000)
+WITH RECURSIVE n(n) AS (SELECT 2 UNION ALL SELECT n + 1 FROM n WHERE n < 10000)
 INSERT INTO {table} SELECT {columns} FROM {table} t, n WHERE {first} = 1
 """
 
 
 def multiply(db: Path) -> None:
-    """Make thirty thousand of the one recording there, by other rules than those in force."""
+    """Make ten thousand of the one recording there, by other rules than those in force."""
     numbered = {"seq": "n", "id": "'copy-' || n", "exchange": "n", "rules_version": "'old'"}
     with contextlib.closing(sqlite3.connect(db)) as connection, connection:
         for table, first in (("exchange", "seq"), ("message", "exchange")):

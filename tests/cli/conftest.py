@@ -1,12 +1,12 @@
 """The store that the audit commands are asked about, and a way to ask that is fast."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
 from audited import fill_with_six
-from ordertape.cli import main
+from processes import ordertape_here
 
 Asked = Callable[..., tuple[int, str, str]]
 
@@ -20,14 +20,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def here(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Asked:
+def here(monkeypatch: pytest.MonkeyPatch) -> Asked:
     """Run a command in this process: its exit code, and what it printed on either side."""
 
-    def run(*arguments: str, cwd: Path) -> tuple[int, str, str]:
-        monkeypatch.chdir(cwd)
-        with pytest.raises(SystemExit) as left:
-            main(list(arguments))
-        printed = capsys.readouterr()
-        return int(left.value.code or 0), printed.out, printed.err
+    def run(
+        *arguments: str, cwd: Path, variables: Mapping[str, str] | None = None
+    ) -> tuple[int, str, str]:
+        with monkeypatch.context() as environment:
+            for name, value in (variables or {}).items():
+                environment.setenv(name, value)
+            return ordertape_here(*arguments, cwd=cwd)
 
     return run

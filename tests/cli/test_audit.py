@@ -60,11 +60,11 @@ def test_filters_hold_together_and_live_ones_are_the_default(
 
 
 def test_a_limit_that_leaves_something_out_says_so(
-    folder: Path, listed: Callable[..., list[str]]
+    folder: Path, here: Asked, listed: Callable[..., list[str]]
 ) -> None:
-    done = ordertape("audit", "list", "--json", "--limit", "2", cwd=folder)
-    assert [row["customer_order_id"] for row in as_json(done.stdout)] == ["c-6", "c-4"]
-    assert done.stderr == "There are more than these 2; --limit N lists N.\n"
+    _, printed, errors = here("audit", "list", "--json", "--limit", "2", cwd=folder)
+    assert [row["customer_order_id"] for row in as_json(printed)] == ["c-6", "c-4"]
+    assert errors == "There are more than these 2; --limit N lists N.\n"
     assert len(listed("--limit", "5")) == 5
 
 
@@ -93,10 +93,10 @@ def test_the_store_is_the_configured_one_where_none_is_named(
     assert listed("--status", "502", *arguments, cwd=tmp_path) == ["2"]
 
 
-def test_json_lines_hold_the_documented_fields(folder: Path) -> None:
-    done = ordertape("audit", "list", "--json", "--customer-order-id", "c-1", cwd=folder)
-    assert as_json(done.stdout) == [FIRST]
-    assert done.stdout.count("\n") == 1
+def test_json_lines_hold_the_documented_fields(folder: Path, here: Asked) -> None:
+    _, printed, _ = here("audit", "list", "--json", "--customer-order-id", "c-1", cwd=folder)
+    assert as_json(printed) == [FIRST]
+    assert printed.count("\n") == 1
 
 
 def test_on_a_pipe_the_table_is_as_wide_as_it_needs_to_be(folder: Path) -> None:
@@ -122,7 +122,7 @@ def line(number: int, state: str, request: str, figures: str) -> str:
 
 
 def test_on_a_terminal_of_80_columns_an_exchange_has_two_lines_and_its_whole_id(
-    folder: Path,
+    folder: Path, here: Asked
 ) -> None:
     arguments = ("audit", "list", "--customer-order-id", "c-1")
     narrow = on_terminal(*arguments, cwd=folder, columns=80)
@@ -131,27 +131,26 @@ def test_on_a_terminal_of_80_columns_an_exchange_has_two_lines_and_its_whole_id(
         "  0192f001-0000-7000-8000-000000000000  c-1  cost 2",
     ]
     wide = on_terminal(*arguments, cwd=folder, columns=160)
-    piped = ordertape(*arguments, cwd=folder).stdout
+    _, piped, _ = here(*arguments, cwd=folder)
     assert wide.replace("\x1b[1m", "").replace("\x1b[0m", "") == piped
 
 
-def test_what_matches_nothing_is_said_to(folder: Path) -> None:
-    done = ordertape("audit", "list", "--account", "99", cwd=folder)
-    assert (done.returncode, done.stdout) == (0, "No exchange matches.\n")
+def test_what_matches_nothing_is_said_to(folder: Path, here: Asked) -> None:
+    asked = here("audit", "list", "--account", "99", cwd=folder)
+    assert asked == (0, "No exchange matches.\n", "")
 
 
-def test_reading_works_beside_a_running_gateway(tmp_path: Path) -> None:
+def test_reading_works_beside_a_running_gateway(tmp_path: Path, here: Asked) -> None:
     free = ("--listen", "127.0.0.1:0", "--admin", "off")
     with running("serve", "--sandbox", *free, cwd=tmp_path) as gateway:
         for count in (1, 2):
             assert asyncio.run(ask(gateway.port, order_request())).status == 201
-            done = ordertape("audit", "list", "--json", cwd=tmp_path)
-            [newest, *_] = rows = as_json(done.stdout)
+            [newest, *_] = rows = as_json(here("audit", "list", "--json", cwd=tmp_path)[1])
             assert [row["state"] for row in rows] == ["COMPLETED"] * count
-            shown = ordertape("audit", "show", newest["id"], cwd=tmp_path)
-            assert f"  order id: {newest['order_id']}\n" in shown.stdout
+            _, shown, _ = here("audit", "show", newest["id"], cwd=tmp_path)
+            assert f"  order id: {newest['order_id']}\n" in shown
         assert gateway.stop() == 0
-    ordertape("audit", "list", cwd=tmp_path)
+    here("audit", "list", cwd=tmp_path)
     assert list(tmp_path.glob("*-wal")) + list(tmp_path.glob("*-shm")) == []
 
 

@@ -13,7 +13,7 @@ from audited import ended, fill, numbered
 from documents import documented
 from gateways import ORDER, as_json, ask, gateway, order_request
 from ordertape.model import Origin, State
-from processes import ordertape, running
+from processes import running
 from recorded import message
 from terminals import on_terminal
 
@@ -331,7 +331,7 @@ def test_live_orders_are_the_default_and_what_is_not_whole_is_counted(
 
 
 def test_it_runs_beside_a_gateway_with_rule_files_beside_the_new_configuration(
-    tmp_path: Path,
+    tmp_path: Path, here: Asked
 ) -> None:
     tried = tmp_path / "tried"
     tried.mkdir()
@@ -343,9 +343,9 @@ def test_it_runs_beside_a_gateway_with_rule_files_beside_the_new_configuration(
     with running("serve", "--sandbox", *free, cwd=tmp_path) as serving:
         for count in (1, 2):
             assert asyncio.run(ask(serving.port, order_request())).status == 201
-            done = ordertape(*recheck, cwd=tmp_path)
-            assert [row["change"] for row in as_json(done.stdout)] == ["newly-refused"] * count
-            assert done.returncode == 1
+            code, printed, _ = here(*recheck, cwd=tmp_path)
+            assert [row["change"] for row in as_json(printed)] == ["newly-refused"] * count
+            assert code == 1
         assert serving.stop() == 0
 
 

@@ -17,7 +17,7 @@ from bandwidth_numbers import Account, Client, RestError
 
 from gateways import as_json
 from ordertape.testing import refused_port
-from processes import ordertape, running
+from processes import ordertape_here, running
 
 FREE = ("--listen", "127.0.0.1:0")
 QUIET = ("--admin", "off")
@@ -38,9 +38,9 @@ class Service:
         return Account(client=client)
 
     def command(self, *arguments: str) -> str:
-        done = ordertape(*arguments, cwd=self.folder)
-        assert (done.returncode, done.stderr) == (0, "")
-        return done.stdout
+        code, printed, errors = ordertape_here(*arguments, cwd=self.folder)
+        assert (code, errors) == (0, "")
+        return printed
 
     def recorded(self, account: str, count: int) -> list[dict[str, Any]]:
         """What `audit list` says of the account once it is so many exchanges, oldest first.

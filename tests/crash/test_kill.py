@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gateways import order_request, parse
+from gateways import gateway, order_request, parse
 from ordertape.model import State
 from ordertape.store.connection import connect_reader
 from ordertape.store.reading import Filter, Reader
@@ -100,7 +100,7 @@ def findings(db: Path, ledger: Path, acknowledged: dict[str, bytes]) -> dict[str
             and rows[name].state is State.COMPLETED
             and (full := reader.show(rows[name].id)) is not None
         }
-    taken = ledger.read_text(encoding="utf-8").split()
+    taken = [line.split()[0] for line in ledger.read_text(encoding="utf-8").splitlines()]
     connection = connect_reader(db)
     [integrity] = connection.execute("PRAGMA integrity_check").fetchone()
     connection.close()
@@ -121,7 +121,7 @@ def findings(db: Path, ledger: Path, acknowledged: dict[str, bytes]) -> dict[str
 
 
 async def test_nothing_is_lost_over_random_kills_under_load(tmp_path: Path, *, long: bool) -> None:
-    kills = 300 if long else 12
+    kills = 300 if long else 8
     db, ledger = tmp_path / "ordertape.db", tmp_path / "ledger"
     chance = random.Random(20261124)  # noqa: S311 - a repeatable choice of moments, no secret
     with ledger_service(ledger) as service:
@@ -142,7 +142,7 @@ async def test_nothing_is_lost_over_random_kills_under_load(tmp_path: Path, *, l
             for client in clients:
                 client.cancel()
             await asyncio.gather(*clients, return_exceptions=True)
-    _restart(tmp_path)
+    await _restart(tmp_path)
     found = findings(db, ledger, load.acknowledged)
     print(f"{kills} kills, {len(load.acknowledged)} acknowledged", found)  # noqa: T201 - with -s
     assert {name: wrong for name, wrong in found.items() if wrong} == {}
@@ -161,12 +161,10 @@ def _serve(folder: Path, service: int, port: int) -> subprocess.Popen[bytes]:
     )
 
 
-def _restart(folder: Path) -> None:
+async def _restart(folder: Path) -> None:
     """Start once more on the same file, so that recovery runs, and stop in good order."""
-    with running(
-        "serve", "--sandbox", "--listen", "127.0.0.1:0", "--admin", "off", cwd=folder
-    ) as last:
-        assert last.stop() == 0
+    async with gateway(folder, sandbox=True):
+        pass
 
 
 def _dying(point: str, folder: Path, upstream: str, port: int) -> subprocess.Popen[bytes]:
@@ -200,7 +198,7 @@ def test_a_kill_at_each_point_of_the_pipeline_leaves_the_right_state(
             assert _order_until_broken(port) == b""
             assert process.wait(30) == -signal.SIGKILL
         assert len(service.attempts) == attempts
-    _restart(tmp_path)
+    asyncio.run(_restart(tmp_path))
     assert _states(tmp_path) == [state]
 
 
@@ -231,11 +229,11 @@ def test_a_kill_while_the_service_has_the_order_leaves_it_in_doubt(
 ) -> None:
     with Scripted(MOMENTS[moment]).in_thread() as service:
         upstream = ("--upstream", service.url, "--listen", "127.0.0.1:0", "--admin", "off")
-        with running("serve", *upstream, cwd=tmp_path) as gateway:
-            KILL.gateway = gateway
-            assert _order_until_broken(gateway.port) == b""
+        with running("serve", *upstream, cwd=tmp_path) as killed:
+            KILL.gateway = killed
+            assert _order_until_broken(killed.port) == b""
         assert service.connections == 1
-    _restart(tmp_path)
+    asyncio.run(_restart(tmp_path))
     assert _states(tmp_path) == [State.IN_DOUBT]
 
 
@@ -250,7 +248,7 @@ def test_the_checks_see_a_gateway_that_sends_before_its_commit(tmp_path: Path) -
             process.stdout.readline()
             _order_until_broken(port)
             process.kill()
-    _restart(tmp_path)
+    asyncio.run(_restart(tmp_path))
     assert findings(tmp_path / "ordertape.db", ledger, {})["lost"] == ["a-1"]
 
 
