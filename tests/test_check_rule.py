@@ -244,11 +244,38 @@ class Refuses:
         raise BadPathError(f"{order} is on the wrong path.")
 
 
+@dataclass(frozen=True)
+class OfFewNumbers:
+    """Says that it depends on the structure, and finds fault with values."""
+
+    structural: ClassVar[bool] = True
+
+    def validate(self, order: Order) -> list[Violation]:
+        return [
+            order.violation(quantity, "1", "It is many.")
+            for quantity in order.fields("Quantity")
+            if order.value(quantity) > "1"
+        ]
+
+
+@dataclass(frozen=True)
+class NamesTheNameless:
+    """Says that it depends on the structure, and fills in what is empty."""
+
+    structural: ClassVar[bool] = True
+
+    def normalize(self, order: Order) -> None:
+        for name in order.fields("Name"):
+            if not order.value(name):
+                order.set_text(name, "x")
+
+
 IDEMPOTENT = "A second time changes nothing"
 NOTED = "No edit without a note"
 RAISES = "It never raises"
 LEFT_ALONE = "An order that needs nothing is left alone"
 PLACED = "A violation has a place, a code and a sentence"
+STRUCTURAL = "What is structural depends on no value"
 CONCERNED = "It has nothing to say of what does not concern it"
 
 
@@ -270,6 +297,8 @@ CONCERNED = "It has nothing to say of what does not concern it"
             CONCERNED,
             "The order has none of 'Zip', 'City', but it finds Violation(rule='Unconcerned', code=",
         ),
+        (OfFewNumbers(), STRUCTURAL, "It has to do with one and not with the other of it and b'"),
+        (NamesTheNameless(), STRUCTURAL, "one and not with the other of it and b'"),
         (Chatty(), PLACED, "'It is fine.' is no Violation."),
         (GoesRound(), LEFT_ALONE, "It puts back what it edits: Edit(rule='GoesRound'"),
         (Says(code="E1"), PLACED, "has the code 'E1', which is not digits."),
