@@ -72,13 +72,15 @@ class Client(asyncio.Protocol):
             self.done.set_result(None)
 
 
-async def load(port: int, connections: int, seconds: float) -> tuple[float, list[float]]:
+async def load(
+    port: int, connections: int, seconds: float, client: type[Client] = Client
+) -> tuple[float, list[float]]:
     """Orders per second and every latency in seconds."""
     took: list[float] = []
     start = time.perf_counter()
     loop = asyncio.get_running_loop()
     clients = [
-        (await loop.create_connection(lambda: Client(start + seconds, took), "127.0.0.1", port))[1]
+        (await loop.create_connection(lambda: client(start + seconds, took), "127.0.0.1", port))[1]
         for _ in range(connections)
     ]
     async with asyncio.timeout(seconds + 30):
@@ -87,7 +89,7 @@ async def load(port: int, connections: int, seconds: float) -> tuple[float, list
 
 
 @contextmanager
-def started(*command: str, cwd: str) -> Iterator[tuple[int, int]]:
+def started(*command: str, cwd: str | Path) -> Iterator[tuple[int, int]]:
     """A process that says its port in its first line: (port, pid)."""
     process = subprocess.Popen(
         command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -187,4 +189,5 @@ def main() -> None:
     print(json.dumps(summary, ensure_ascii=False))
 
 
-main()
+if __name__ == "__main__":
+    main()

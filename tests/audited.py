@@ -13,7 +13,7 @@ SECOND = 1_000_000  # microseconds
 
 async def fill(db: Path, *exchanges: tuple[Exchange, Outcome | None]) -> None:
     """Record these; None leaves one PENDING."""
-    store = await SqliteStore.start(db, settings=settings())
+    store = await SqliteStore.start(db, settings=settings(clock=lambda: ARRIVED))
     for exchange, ending in exchanges:
         if ending is not None and ending.state is State.REFUSED:
             await store.refuse(exchange, ending)
@@ -21,7 +21,7 @@ async def fill(db: Path, *exchanges: tuple[Exchange, Outcome | None]) -> None:
         if exchange.method == "GET" and ending is not None:
             await store.record(exchange, ending)
             continue
-        handle = await store.open(exchange)
+        handle = (await store.open(exchange)).handle
         if ending is not None:
             await store.settle(handle, exchange.id, ending)
     await store.close()
@@ -78,6 +78,10 @@ FIRST = {
     "order_id": "o-1",
     "quantity": 2,
     "cost": 2,
+    "assumed": False,
+    "used": 2,
+    "held": False,
+    "counted_at": "2026-09-21T14:13:20.123Z",
     "status": 201,
     "charge": "kept",
     "received_at": "2026-09-21T14:13:21.123Z",

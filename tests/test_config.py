@@ -196,6 +196,7 @@ def test_the_lines_of_a_file_in_every_way_to_write_it() -> None:
     text = (
         "# 'x' = [\r\na.b = 1\r\n\r\ntext = '''\nc = 2\n[no]\n'''\nlist = [ # ]\n  1,\n]\n"
         "inline = {d = 1, e = {f = 2}}\n  [ x . 'y.z' ]  # why\nkey = \"\u2028\"\n[[many]]\ng = 1\n"
+        "[[many]]\nin.h = 1\nlist = [{d = 2}]\n"
     )
     assert lines_of(text) == {
         "a": 2,
@@ -209,7 +210,12 @@ def test_the_lines_of_a_file_in_every_way_to_write_it() -> None:
         "x.y.z": 12,
         "x.y.z.key": 13,
         "many": 14,
-        "many.g": 15,
+        "many.0": 14,
+        "many.0.g": 15,
+        "many.1": 16,
+        "many.1.in": 17,
+        "many.1.in.h": 17,
+        "many.1.list": 18,
     }
 
 

@@ -7,6 +7,7 @@ durations differ from run to run and are compared as such; a line of `…` stand
 
 import inspect
 import os
+import pwd
 import re
 import signal
 import subprocess
@@ -31,12 +32,14 @@ _FENCE = re.compile(
 )
 _VARYING = [
     (re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"), "<id>"),
-    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"), "<time>"),
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{3})?Z"), "<time>"),
+    (re.compile(r"(Retry-After: |;t=)\d+"), r"\1<seconds>"),
     (re.compile(r"127\.0\.0\.1:\d+"), "<address>"),
     (re.compile(r"\b\d+\.\d+"), "<figure>"),
     (re.compile(r"ordertape:[0-9a-f]{8}:[0-9a-f]{16}"), "<digest>"),
     (re.compile(r"Date: .*"), "Date: <date>"),
     (re.compile(r"\b[0-9a-f]{12,64}\b"), "<hash>"),
+    (re.compile(rf"\b{re.escape(pwd.getpwuid(os.getuid()).pw_name)}\b"), "alice"),
     (re.compile(r"[ \t]+"), " "),
 ]
 
@@ -195,7 +198,7 @@ def settings(model: type[BaseModel], prefix: str = "") -> Iterator[tuple[str, st
 
 def test_the_reference_lists_every_setting_with_its_default() -> None:
     text = (ROOT / "docs" / "reference.md").read_text("utf-8").partition("## Settings")[2]
-    rows = re.findall(r"^\| `([a-z_.]+)` \| (.*?) ?\| (.*) \|$", text, re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z0-9_.]+)` \| (.*?) ?\| (.*) \|$", text, re.MULTILINE)
     assert rows == list(settings(Settings))
 
 

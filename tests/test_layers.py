@@ -13,11 +13,11 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("model", "errors"),
     ("order", "canonical", "answers", "route", "hops", "coding"),
     ("rule", "matching", "redaction", "quota"),
-    ("admission", "transcript", "store", "cassette"),
+    ("admission", "giving", "transcript", "store", "cassette"),
     ("upstream", "recheck"),
     ("gateway", "direct"),
     ("config", "logs"),
-    ("build",),
+    ("build", "quota_control"),
     ("server", "admin", "service", "pytest_plugin", "testing"),
     ("cli", "__main__"),
 )

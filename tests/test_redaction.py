@@ -113,7 +113,7 @@ async def test_canaries_of_every_secret_place_are_in_no_file_of_the_store(tmp_pa
     store = await SqliteStore.start(db, settings=settings(commit_deadline=0.1, busy_timeout=0.05))
     exchange = intent(target=target, received=request, sent=request)
     ended = outcome(State.COMPLETED, answered=answered)
-    await store.settle(await store.open(exchange), exchange.id, ended)
+    await store.settle((await store.open(exchange)).handle, exchange.id, ended)
     assert (tmp_path / "tape.db-wal").stat().st_size > 0
     written = everything_in(tmp_path)
     await store.close()

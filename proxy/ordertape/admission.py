@@ -5,7 +5,8 @@ Plain functions: nothing here waits, sends or records.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from ordertape import canonical, coding
 from ordertape.errors import (
@@ -14,10 +15,13 @@ from ordertape.errors import (
     TooLargeError,
     UnsupportedTypeError,
     ViolatedError,
+    WrongCredentialsError,
 )
 from ordertape.model import Body, Edit, Headers, Request, Violation
 from ordertape.order import Order, media_type_ok, read_order
+from ordertape.quota import Quotas
 from ordertape.redaction import Redaction
+from ordertape.route import accounts_named
 from ordertape.rule import MOST_VIOLATIONS, RuleSet, told
 
 _LEFT_AS_RECEIVED = Violation(
@@ -32,14 +36,17 @@ _LEFT_AS_RECEIVED = Violation(
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How orders are read and judged.
+    """How orders are read and judged, what they may cost, and who may give them.
 
     `limit` is in bytes, for a body that came compressed; `fallback_charset` is `read_order`'s.
+    `credentials` has, for accounts that are tied to some, the digests of those.
     """
 
     rules: RuleSet
     limit: int = 1 << 20
     fallback_charset: str | None = None
+    quotas: Quotas = Quotas()  # noqa: RUF009 - frozen
+    credentials: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +78,28 @@ def read(request: Request, policy: Policy) -> Order:
     return read_order(
         coding.decoded(body, headers, policy.limit), media_type, policy.fallback_charset
     )
+
+
+def is_back_ordered(order: Order) -> bool:
+    """Whether the order asks for what is not there now to be delivered later."""
+    stated = {order.value(said) for said in order.fields("BackOrderRequested")}
+    return not stated <= {"", "false"}  # with the rule off, the service may read `1` as true
+
+
+def check_credentials(request: Request, policy: Policy, redaction: Redaction) -> None:
+    """Errors: WrongCredentialsError where an account in the path is tied to others than came.
+
+    However the path may be read. A request without any passes: the service asks for them.
+    """
+    if not policy.credentials:
+        return
+    came = {redaction.fingerprint(one) for one in request.headers.get_all(b"authorization")}
+    for account in sorted(accounts_named(request.target) & policy.credentials.keys()):
+        if not came <= policy.credentials[account]:
+            raise WrongCredentialsError(
+                f"These credentials are not those of account {account}; use its own, or send the "
+                "request to the account that they belong to."
+            )
 
 
 def match_key(request: Request, order: Order | None, redaction: Redaction) -> str:

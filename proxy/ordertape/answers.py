@@ -13,7 +13,12 @@ from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from ordertape.errors import GatewayError, MethodNotAllowedError, ViolatedError
+from ordertape.errors import (
+    GatewayError,
+    MethodNotAllowedError,
+    OverQuotaError,
+    ViolatedError,
+)
 from ordertape.model import Body, Headers, Response
 from ordertape.order import XML_BLANKS, Order
 from ordertape.order.parsing import copied
@@ -55,6 +60,7 @@ def render(
         headers.append((b"Retry-After", str(error.retry_after).encode()))
     if isinstance(error, MethodNotAllowedError):
         headers.append((b"Allow", _METHODS))
+    headers += error.headers
     return Response(
         status=error.status,
         reason=HTTPStatus(error.status).phrase.encode(),
@@ -81,6 +87,8 @@ def _problems(error: GatewayError) -> list[tuple[str, str]]:
     """(code, sentence) of everything that is wrong, without characters that no form can hold."""
     if isinstance(error, ViolatedError) and error.violations:
         found = [(violation.code, violation.message) for violation in error.violations]
+    elif isinstance(error, OverQuotaError):
+        found = [(error.code, sentence) for sentence in error.sentences]
     else:
         found = [(error.code, str(error))]
     return [(code, _NOT_XML.sub("\ufffd", sentence)) for code, sentence in found]

@@ -5,23 +5,27 @@ from __future__ import annotations
 import asyncio
 import importlib
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import structlog
 
+from ordertape import quota_control
 from ordertape.admission import Policy
-from ordertape.config import Settings, rows
+from ordertape.config import Settings, policies, rows
+from ordertape.config.policies import credential_problems, quota_problems
 from ordertape.direct import Direct
 from ordertape.errors import ConfigurationError, Problem, StartUpError
 from ordertape.gateway import Gateway, Limits
 from ordertape.model import Origin
+from ordertape.quota import Quotas
 from ordertape.redaction import Redaction
 from ordertape.rule import Fields, RuleSet, build_rules, discover, find
 from ordertape.store import Pause, control
+from ordertape.store.connection import companion
 from ordertape.store.key import load_key
 from ordertape.store.sqlite import SqliteStore, StoreSettings
 from ordertape.transcript import moment
@@ -30,18 +34,24 @@ from ordertape.upstream.live import Live, LiveSettings, tls_context
 from ordertape.upstream.replay import Replay
 from ordertape.upstream.sandbox import Sandbox
 
-_RELOADED = ("rules", "accounts", "orders")
-"""The tables of the configuration that SIGHUP has read anew."""
+_RELOADED = frozenset(
+    ["rules", "accounts", "orders", "quotas", "quota_headers", "quota_refunds", "v2_orders"]
+)
+"""The tables and settings of the configuration that SIGHUP has read anew."""
 
 _log = structlog.get_logger("ordertape.build")
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What was put together: the gateway, and the store that the process around it asks."""
+    """What was put together: the gateway, and the store that the process around it asks.
+
+    `key_id` names the key that the digests of both are made with.
+    """
 
     gateway: Gateway
     store: SqliteStore
+    key_id: str
 
 
 @asynccontextmanager
@@ -51,15 +61,16 @@ async def recording(settings: Settings) -> AsyncIterator[Parts]:
     Changes asked for over the control socket are taken as long as it is open.
     Errors: StartUpError.
     """
-    redaction, via = _redaction(settings, settings.db)
-    policy = admission_policy(settings)
+    redaction, key_id, via = _redaction(settings, settings.db)
+    policy = admission_policy(settings, key_id)
     upstream = _upstream(settings, via)
     store = await SqliteStore.start(settings.db, settings=_store_settings(settings))
     try:
         gateway = _gateway(settings, upstream, store, policy, redaction, via)
         with closing(gateway):
-            async with control.serve_control(settings.db, _handlers(store)):
-                yield Parts(gateway, store)
+            handlers = _handlers(store, settings.db, lambda: gateway.policy.quotas)
+            async with control.serve_control(settings.db, handlers):
+                yield Parts(gateway, store, key_id)
     finally:
         await upstream.close()
         await store.close()
@@ -75,7 +86,7 @@ async def replaying(
     """
     with tempfile.TemporaryDirectory(prefix="ordertape-replay-") as folder:
         scratch = Path(folder) / "scratch.db"
-        redaction, via = _redaction(settings, scratch)
+        redaction, _, via = _redaction(settings, scratch)
         policy = admission_policy(settings)
         index = Path(folder) / "index.db"
         unsynchronised = StoreSettings(synchronous="OFF", ballast=0, min_free=0)
@@ -131,24 +142,74 @@ def rule_problems(settings: Settings, *, complete: bool) -> tuple[Problem, ...]:
     return settings.sources.located(problems)
 
 
-def admission_policy(settings: Settings) -> Policy:
-    """How orders are read and judged. Errors: ConfigurationError, as `rule_set`."""
-    return Policy(rule_set(settings), settings.limits.order, settings.orders.fallback_charset)
+def quotas(settings: Settings) -> Quotas:
+    """The quotas of every account. Errors: ConfigurationError, its problems with file and line."""
+    _check(settings, quota_problems(settings, [section.name for section in settings.quotas]))
+    return policies.quotas(settings)
 
 
-async def reload(gateway: Gateway, started: Settings, again: Callable[[], Settings]) -> None:
-    """Read the configuration again, and let its rules hold for requests that come after.
+def credentials(settings: Settings, key_id: str) -> Mapping[str, frozenset[str]]:
+    """The digests of every account that is tied to its credentials.
 
-    What was wrong is logged, and the old rules stay. Other settings than those of rules stay as
-    they were when the gateway was `started`: the log names those that a restart would change.
+    Errors: ConfigurationError, for digests of another key than the store's.
     """
+    _check(settings, credential_problems(settings, key_id))
+    tied = {name: account.credentials for name, account in settings.accounts.items()}
+    return {name: frozenset(digests) for name, digests in tied.items() if digests}
+
+
+def key_problems(settings: Settings) -> tuple[Problem, ...]:
+    """The credentials that the store's key did not make, where the store has a key already."""
+    path = settings.key_file or companion(settings.db, "key")
+    if not path.exists():
+        return ()
+    try:
+        _, key_id = load_key(settings.db, path)
+    except StartUpError as error:
+        return settings.sources.located([Problem("key_file", str(error))])
+    return settings.sources.located(credential_problems(settings, key_id))
+
+
+def fingerprint(settings: Settings, authorization: bytes) -> str:
+    """The digest of the credentials in this value of Authorization. Errors: StartUpError."""
+    redaction, _, _ = _redaction(settings, settings.db)
+    return redaction.fingerprint(authorization)
+
+
+def admission_policy(settings: Settings, key_id: str | None = None) -> Policy:
+    """How orders are read and judged, and with the id of the store's key who may have how many.
+
+    Without it nothing is counted and nobody asked who he is: that concerns what is sent.
+    Errors: ConfigurationError, as `rule_set`, `quotas` and `credentials`.
+    """
+    policy = Policy(rule_set(settings), settings.limits.order, settings.orders.fallback_charset)
+    if key_id is None:
+        return policy
+    return replace(policy, quotas=quotas(settings), credentials=credentials(settings, key_id))
+
+
+def _check(settings: Settings, problems: Iterable[Problem]) -> None:
+    located = settings.sources.located(problems)
+    if located:
+        raise ConfigurationError(located)
+
+
+async def reload(parts: Parts, started: Settings, again: Callable[[], Settings]) -> None:
+    """Read the configuration again, and let `_RELOADED` hold for requests that come after.
+
+    What was wrong is logged, and all of the old stays. Other settings stay as they were when the
+    gateway was `started`: the log names those that a restart would change.
+    """
+    gateway = parts.gateway
     before = gateway.policy.rules.version
 
     def read() -> tuple[Settings, Policy]:
         importlib.invalidate_caches()  # a package may have been installed since
         found = again()
         # The listener's limit stays, and so must that of what it takes in.
-        return found, admission_policy(found.model_copy(update={"limits": started.limits}))
+        return found, admission_policy(
+            found.model_copy(update={"limits": started.limits}), parts.key_id
+        )
 
     try:
         found, policy = await asyncio.to_thread(read)
@@ -175,11 +236,11 @@ def _need_restart(started: Settings, found: Settings) -> list[str]:
 
 
 def _overrides(settings: Settings) -> Mapping[str, Mapping[str, Fields]]:
-    return {name: account.rules for name, account in settings.accounts.items()}
+    return {name: account.rules for name, account in settings.accounts.items() if account.rules}
 
 
 def change(
-    db: Path, configured: Callable[[], Settings], command: str, **arguments: str
+    db: Path, configured: Callable[[], Settings], command: str, **arguments: str | int | None
 ) -> Mapping[str, Any]:
     """Have the running gateway change its store, or change it here when none runs.
 
@@ -194,17 +255,36 @@ def change(
     return asyncio.run(_change_here(configured(), command, arguments))
 
 
+def usage(
+    db: Path, configured: Callable[[], Settings], account: str | None, limit: int
+) -> Mapping[str, Any]:
+    """How accounts stand towards their quotas, as `quota_control.shown` has it.
+
+    The quotas are those of the running gateway, else those that are configured. Errors: as
+    `change`.
+    """
+    answer = control.ask(db, quota_control.SHOW, account=account, limit=limit)
+    if answer is not None:
+        return answer
+    if not db.exists():
+        raise StartUpError(f"There is no store {db}; name it with --db.")
+    return quota_control.shown(db, quotas(configured()), account, limit, moment())
+
+
 async def _change_here(
     settings: Settings, command: str, arguments: Mapping[str, Any]
 ) -> Mapping[str, Any]:
     store = await SqliteStore.start(settings.db, settings=_store_settings(settings))
     try:
-        return await _handlers(store)[command](dict(arguments))
+        handlers = _handlers(store, settings.db, lambda: quotas(settings))
+        return await handlers[command](dict(arguments))
     finally:
         await store.close()
 
 
-def _handlers(store: SqliteStore) -> Mapping[str, control.Handler]:
+def _handlers(
+    store: SqliteStore, db: Path, in_force: Callable[[], Quotas]
+) -> Mapping[str, control.Handler]:
     async def pause(asked: Mapping[str, Any]) -> dict[str, Any]:
         await store.pause(Pause(asked["account"], asked["reason"], asked["operator"], moment()))
         return {"paused": True}
@@ -213,7 +293,7 @@ def _handlers(store: SqliteStore) -> Mapping[str, control.Handler]:
         lifted = await store.resume(asked["account"], asked["reason"], asked["operator"], moment())
         return {"lifted": lifted}
 
-    return {"pause": pause, "resume": resume}
+    return {"pause": pause, "resume": resume, **quota_control.handlers(store, db, in_force)}
 
 
 def _gateway(
@@ -234,13 +314,13 @@ def _gateway(
     )
 
 
-def _redaction(settings: Settings, db: Path) -> tuple[Redaction, str]:
-    """What is kept as a digest, and the pseudonym in Via, which is made from the same key."""
+def _redaction(settings: Settings, db: Path) -> tuple[Redaction, str, str]:
+    """What is kept as a digest, the key's id, and the pseudonym in Via, which is made from it."""
     key, key_id = load_key(db, settings.key_file)
     redaction = Redaction(
         headers=settings.redact.headers, query_keys=settings.redact.query, key=key, key_id=key_id
     )
-    return redaction, settings.via or f"ordertape-{key_id}"
+    return redaction, key_id, settings.via or f"ordertape-{key_id}"
 
 
 def _store_settings(settings: Settings) -> StoreSettings:

@@ -23,6 +23,8 @@ class GatewayError(Exception):
     state: ClassVar[State] = State.REFUSED
     retry_after: int | None = None
     """Seconds for Retry-After, or None for no such header."""
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    """More header lines for the answer."""
 
 
 class RefusedError(GatewayError):
@@ -156,6 +158,31 @@ class LoopError(RefusedError):
 
     status = 508
     code = "95080"
+
+
+class WrongCredentialsError(RefusedError):
+    """The credentials are none of those that the account is configured with."""
+
+    status = 403
+    code = "94031"
+
+
+class OverQuotaError(RefusedError):
+    """The order does not fit into what is left of a quota; one sentence for each such quota."""
+
+    status = 429
+    code = "94290"
+
+    def __init__(self, sentences: tuple[str, ...]) -> None:
+        super().__init__(" ".join(sentences))
+        self.sentences = sentences
+
+
+class NeverFitsError(OverQuotaError):
+    """The order asks for more than a quota ever allows: trying again would not help."""
+
+    status = 403
+    code = "94030"
 
 
 class UnavailableError(RefusedError):

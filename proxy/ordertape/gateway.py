@@ -19,7 +19,7 @@ from typing import TypeVar, TypeVarTuple
 
 import structlog
 
-from ordertape import admission, answers, hops, transcript
+from ordertape import admission, answers, giving, hops, quota, transcript
 from ordertape.admission import Policy
 from ordertape.errors import (
     AnswerTimeoutError,
@@ -27,6 +27,7 @@ from ordertape.errors import (
     GatewayFailedError,
     InDoubtError,
     LoopError,
+    OverQuotaError,
     RefusedError,
     RuleFailedError,
     UnavailableError,
@@ -35,6 +36,7 @@ from ordertape.model import (
     SAFE_METHODS,
     Answer,
     Body,
+    Charge,
     Exchange,
     Headers,
     Kind,
@@ -46,6 +48,7 @@ from ordertape.model import (
     Tally,
 )
 from ordertape.order import Order
+from ordertape.quota import Reservation
 from ordertape.redaction import Redaction
 from ordertape.route import Route, classify
 from ordertape.store import Store
@@ -99,10 +102,13 @@ class _Passage:
     forward: Request
     large: bool
     order: Order | None = None
+    back_ordered: bool = False
     handle: int | None = None
+    reservation: Reservation | None = None
     sent: Tally | None = None
     coming: _Coming | None = None
     relayed: bool = False
+    outcome: Outcome | None = None
 
 
 class Gateway:
@@ -167,7 +173,7 @@ class Gateway:
         try:
             await self._admit(passage)
             if passage.request.method not in SAFE_METHODS:
-                passage.handle = await self._store.open(passage.exchange)
+                await self._open(passage)
                 # They are on disk, and there may be thousands of them.
                 passage.exchange = replace(passage.exchange, edits=(), violations=())
                 passage.order = None if passage.large else passage.order
@@ -217,9 +223,11 @@ class Gateway:
                 "The request has been through this gateway already; "
                 "point the upstream at the service, not at the gateway."
             )
+        account = passage.route.account
+        admission.check_credentials(passage.request, passage.policy, self._redaction)
         if passage.route.kind is Kind.ORDER:
             await self._admit_order(passage)
-        pause = self._store.paused(passage.route.account)
+        pause = self._store.paused(account)
         if pause is not None and passage.route.kind is not Kind.OTHER:
             raise UnavailableError(
                 f"Orders are paused ({pause.reason}); nothing was sent, try again later."
@@ -241,6 +249,7 @@ class Gateway:
             passage, admission.judge, order, passage.forward, policy, account
         )
         passage.forward = judged.forward
+        passage.back_ordered = admission.is_back_ordered(judged.leaves)
         passage.exchange = replace(
             passage.exchange,
             sent=self._sent(passage) if judged.rewritten else None,
@@ -253,6 +262,17 @@ class Gateway:
         )
         if judged.refusal is not None:
             raise judged.refusal
+
+    async def _open(self, passage: _Passage) -> None:
+        """Have the intent on disk, and what it costs counted. Errors: RefusedError."""
+        quotas, kind = passage.policy.quotas, passage.route.kind
+        counts = kind is Kind.ORDER or (kind is Kind.ORDER_V2 and not quotas.pass_v2)
+        in_force = quotas.of(passage.route.account) if counts else ()
+        intent = await self._store.open(passage.exchange, in_force)
+        passage.handle = intent.handle
+        passage.reservation = intent.reservation
+        if intent.reservation is not None:
+            _warn(passage, intent.reservation)
 
     async def _worked_out(
         self, passage: _Passage, work: Callable[[*_Arguments], _Result], *arguments: *_Arguments
@@ -276,10 +296,14 @@ class Gateway:
         if isinstance(error, RuleFailedError):
             _log.error("rule-failed", id=passage.exchange.id, exc_info=error.__cause__)
         outcome = Outcome(error.state, transcript.moment(), status=error.status, reason=str(error))
-        try:
-            await self._store.refuse(passage.exchange, outcome)
-        except UnavailableError as unrecorded:
-            _log.error("refusal-not-recorded", id=passage.exchange.id, reason=str(unrecorded))
+        if isinstance(error, OverQuotaError):  # the store has refused it, and recorded that
+            if passage.policy.quotas.headers == "never":
+                error.headers = ()
+        else:
+            try:
+                await self._store.refuse(passage.exchange, outcome)
+            except UnavailableError as unrecorded:
+                _log.error("refusal-not-recorded", id=passage.exchange.id, reason=str(unrecorded))
         self._report(passage, outcome)
         return await self._own_answer(passage, error)
 
@@ -296,6 +320,7 @@ class Gateway:
                 passage.coming = _Coming(response, seen)
                 if whole:
                     response = await self._whole(response, seen)
+                    passage.coming = _Coming(response, seen)
         except TimeoutError:
             error: GatewayError = AnswerTimeoutError(
                 f"The service's answer was not whole after {self._limits.order_total:g} s; "
@@ -319,7 +344,7 @@ class Gateway:
                 await self._settle(passage, State.COMPLETED)
             except UnavailableError:
                 return await self._own_answer(passage, _unrecorded())
-            return self._answer(passage, response)
+            return self._answer(passage, _with_limits(passage, response))
         try:
             await self._settle(passage, error.state, error)
         except UnavailableError:
@@ -406,8 +431,13 @@ class Gateway:
             if error is None or passage.relayed:
                 outcome = replace(outcome, status=response.status)
             if error is None and passage.route.kind is Kind.ORDER:
-                order_id, charge = transcript.order_id(response), transcript.charge(response.status)
-                outcome = replace(outcome, order_id=order_id, charge=charge)
+                outcome = replace(
+                    outcome,
+                    order_id=transcript.order_id(response),
+                    charge=giving.charge(response.status, passage.policy.quotas.refunded),
+                    kept=_kept(passage, response),
+                )
+        passage.outcome = outcome
         try:
             if passage.handle is None:
                 await self._store.record(passage.exchange, outcome)
@@ -483,6 +513,38 @@ def _is_large(request: Request) -> bool:
     body = request.body
     packed = request.headers.get(b"content-encoding") is not None
     return body.rest is None and (packed or len(body.held) > _LARGE)
+
+
+def _kept(passage: _Passage, response: Response) -> int | None:
+    """How many numbers the service says that it gave, where that is its last word."""
+    cost = passage.exchange.cost
+    if cost is None or response.status // 100 != 2:  # noqa: PLR2004 - the class of a status
+        return None
+    return giving.kept(response, cost, back_ordered=passage.back_ordered)
+
+
+def _with_limits(passage: _Passage, response: Response) -> Response:
+    """The service's answer, with what is left of the quotas where that is configured."""
+    reservation, outcome = passage.reservation, passage.outcome
+    if reservation is None or outcome is None or passage.policy.quotas.headers != "always":
+        return response
+    numbers = passage.exchange.cost if outcome.kept is None else outcome.kept
+    settled = reservation.settled(None if outcome.charge is Charge.REFUNDED else numbers)
+    told = quota.headers(settled, settled.standings)
+    return replace(response, headers=Headers.of((*response.headers, *told)))
+
+
+def _warn(passage: _Passage, reservation: Reservation) -> None:
+    """Say that a quota is nearly used up, or that one which only watches has no room."""
+    for standing in quota.warnings(reservation):
+        _log.warning(
+            "quota-nearly-used" if standing.fits else "quota-would-refuse",
+            id=passage.exchange.id,
+            account=reservation.account,
+            quota=standing.quota.name,
+            limit=standing.quota.limit,
+            used=standing.used + standing.asked,
+        )
 
 
 def _failed() -> GatewayFailedError:

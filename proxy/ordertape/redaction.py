@@ -53,6 +53,10 @@ class Redaction:
             return headers
         return Headers.of((name, self._value(name.lower(), value)) for name, value in headers)
 
+    def fingerprint(self, value: bytes) -> str:
+        """The digest of an Authorization's credentials, as the record has it behind the scheme."""
+        return self._value(b"authorization", value).rpartition(b" ")[2].decode()
+
     def target(self, target: str) -> str:
         """The request target with digests for secret query values; else byte for byte the same."""
         return self._with_secrets(

@@ -19,6 +19,7 @@ _AS_WRITTEN = re.compile(r"(?:/[^/]+)*/accounts/(?P<account>[A-Za-z0-9_-]+)/orde
 _BECOMES = re.compile(r"(?:.*/)?accounts/[^/]+/orders", re.IGNORECASE | re.DOTALL)
 _ORDERS_RESOURCE = re.compile(r"(?:/[^/]*)*/accounts/[^/]+/orders(?:/.*)?", re.IGNORECASE)
 _ACCOUNT = re.compile(r"/accounts/(?P<account>[A-Za-z0-9_-]+)(?:/|$)")
+_ANY_ACCOUNT = re.compile(r"/accounts/([A-Za-z0-9_-]+)", re.IGNORECASE)
 _CUT = re.compile(r"[?#\0]")  # where a server that has decoded first may see the path's end
 _DECODINGS = 5  # each turn peels one layer of %25; more layers than this are never honest
 
@@ -57,6 +58,13 @@ def classify(method: str, target: str) -> Route:
         )
         return Route(Kind.ORDER, account, xml=True, error=error)
     return Route(Kind.OTHER, account, bool(_ORDERS_RESOURCE.fullmatch(path)))
+
+
+def accounts_named(target: str) -> set[str]:
+    """Every account that a server might see in this path, as written or undone in some way."""
+    path = target.partition("?")[0]
+    readings = {path, *_as_servers_read(path)}
+    return {account for reading in readings for account in _ANY_ACCOUNT.findall(reading)}
 
 
 def _as_servers_read(path: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""What is kept of an exchange: its messages without secrets, its name, moment and charge."""
+"""What is kept of an exchange: its messages without secrets, its name and moment."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import time
 from uuid import UUID
 
-from ordertape.model import Charge, Message, Request, Response, Tally
+from ordertape.model import Message, Request, Response, Tally
 from ordertape.redaction import Redaction
 
 
@@ -22,11 +22,6 @@ def response_message(response: Response, seen: Tally, keep: Redaction) -> Messag
     """A response as far as its body has been seen."""
     line = b"HTTP/1.1 %d %b" % (response.status, response.reason)
     return Message(line, keep.headers(response.headers), *seen.result())
-
-
-def charge(status: int) -> Charge:
-    """The design's table: 2xx keeps the cost, 4xx refunds it, 3xx and 5xx leave it unknown."""
-    return {2: Charge.KEPT, 4: Charge.REFUNDED}.get(status // 100, Charge.UNKNOWN)
 
 
 def order_id(response: Response) -> str | None:

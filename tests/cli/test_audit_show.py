@@ -13,7 +13,6 @@ import pytest
 from audited import FIRST, fill
 from gateways import as_json
 from ordertape.model import Edit, State, Violation
-from processes import ordertape
 from recorded import ORDER, intent, message, outcome
 from terminals import on_terminal
 
@@ -32,6 +31,7 @@ Exchange 0192f001-0000-7000-8000-000000000000
   order id: o-1
   quantity: 2
   cost: 2
+  counts: 2 numbers, from 2026-09-21T14:13:20.123Z on
   charge: kept
   peer: 127.0.0.1:50000
   rules: rules-1
@@ -99,6 +99,34 @@ def test_a_body_that_no_rule_changed_is_said_to_have_left_as_it_came(
     assert "\n\nRequest as sent: no rule changed it\n\n" in printed
 
 
+def test_what_an_order_counts_for_is_said(tmp_path: Path, here: Asked) -> None:
+    search = {"quantity": None, "order_type": "AreaCodeSearchAndOrderType"}
+    exchanges = (
+        (intent(customer_order_id="c-1", cost=5000, **search), outcome(State.IN_DOUBT)),
+        (intent(customer_order_id="c-2", cost=1), outcome(State.FAILED)),
+        (intent(customer_order_id="c-3", cost=1), outcome(State.COMPLETED)),
+    )
+    asyncio.run(fill(tmp_path / "ordertape.db", *exchanges))
+    shown = [here("audit", "show", name, cwd=tmp_path)[1] for name in ("c-1", "c-2", "c-3")]
+    assert [
+        [line.strip() for line in one.splitlines() if line.startswith(("  cost", "  counts"))]
+        for one in shown
+    ] == [
+        [
+            "cost: 5000 (no Quantity: counted as 5000)",
+            (
+                "counts: 5000 numbers, from 2026-09-21T14:13:20.123Z on, "
+                "held until it is known what became of it"
+            ),
+        ],
+        ["cost: 1", "counts: nothing"],
+        ["cost: 1", "counts: 1 number, from 2026-09-21T14:13:20.123Z on"],
+    ]
+    _, printed, _ = here("audit", "show", "c-1", "--json", cwd=tmp_path)
+    counted = {"cost": 5000, "assumed": True, "used": 5000, "held": True}
+    assert as_json(printed)[0].items() >= counted.items()
+
+
 def test_show_as_json_holds_every_byte(here: Asked, folder: Path) -> None:
     _, printed, _ = here("audit", "show", "c-1", "--json", cwd=folder)
     [shown] = as_json(printed)
@@ -131,16 +159,17 @@ def test_an_id_that_names_none_is_an_answer_of_no(
     assert (code, printed, errors) == (left, "", f"ordertape: {sentence}\n")
 
 
-def test_the_beginning_of_several_ids_is_not_enough(tmp_path: Path) -> None:
+def test_the_beginning_of_several_ids_is_not_enough(tmp_path: Path, here: Asked) -> None:
     twins = (intent(id=f"0192f001-0000-7000-8000-00000000000{last}") for last in "12")
     asyncio.run(fill(tmp_path / "ordertape.db", *((twin, None) for twin in twins)))
-    done = ordertape("audit", "show", "0192f001-0000", cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
     sentence = "Several exchanges begin with 0192f001-0000; write more of the id."
-    assert done.stderr == f"ordertape: {sentence}\n"
+    asked = here("audit", "show", "0192f001-0000", cwd=tmp_path)
+    assert asked == (2, "", f"ordertape: {sentence}\n")
 
 
-def test_no_byte_of_a_client_or_service_reaches_the_terminal_as_a_command(tmp_path: Path) -> None:
+def test_no_byte_of_a_client_or_service_reaches_the_terminal_as_a_command(
+    tmp_path: Path, here: Asked
+) -> None:
     raw = HOSTILE.encode()
     request = message(b"POST /" + raw + b" HTTP/1.1", raw, (b"X-" + raw, raw + b"\xff\x9b"))
     exchange = intent(
@@ -156,22 +185,24 @@ def test_no_byte_of_a_client_or_service_reaches_the_terminal_as_a_command(tmp_pa
     )
     ending = outcome(State.COMPLETED, order_id=f"o{HOSTILE}", reason=HOSTILE, answered=request)
     asyncio.run(fill(tmp_path / "ordertape.db", (exchange, ending)))
-    for arguments in (
-        ("list",),
-        ("list", "--json"),
-        ("show", exchange.id),
-        ("show", exchange.id, "--json"),
+    for columns, arguments in (
+        (80, ("list",)),
+        (400, ("list",)),
+        (80, ("list", "--json")),
+        (80, ("show", exchange.id)),
+        (80, ("show", exchange.id, "--json")),
     ):
-        for columns in (80, 400):
-            printed = on_terminal("audit", *arguments, cwd=tmp_path, columns=columns)
-            text = printed.replace("\x1b[1m", "").replace("\x1b[0m", "")  # our own headings
-            assert {c for c in text if not c.isprintable()} == {"\n"}, arguments
-    done = ordertape("audit", "show", HOSTILE, cwd=tmp_path)
-    assert done.returncode == 1
-    assert {c for c in done.stderr if not c.isprintable()} == {"\n"}
+        printed = on_terminal("audit", *arguments, cwd=tmp_path, columns=columns)
+        text = printed.replace("\x1b[1m", "").replace("\x1b[0m", "")  # our own headings
+        assert {c for c in text if not c.isprintable()} == {"\n"}, arguments
+    code, _, errors = here("audit", "show", HOSTILE, cwd=tmp_path)
+    assert code == 1
+    assert {c for c in errors if not c.isprintable()} == {"\n"}
 
 
-def test_compressed_and_binary_bodies_are_shown_as_what_they_are(tmp_path: Path) -> None:
+def test_compressed_and_binary_bodies_are_shown_as_what_they_are(
+    tmp_path: Path, here: Asked
+) -> None:
     packed = message(b"POST / HTTP/1.1", gzip.compress(ORDER), (b"Content-Encoding", b"gzip"))
     binary = message(b"HTTP/1.1 200 OK", b"\x89PNG\0")
     cut = replace(message(b"HTTP/1.1 200 OK", b"caf\xc3"), length=5000, truncated=True)
@@ -180,7 +211,7 @@ def test_compressed_and_binary_bodies_are_shown_as_what_they_are(tmp_path: Path)
         for at, a in enumerate((binary, cut))
     ]
     asyncio.run(fill(tmp_path / "ordertape.db", *exchanges))
-    shown = [ordertape("audit", "show", f"c-{at}", cwd=tmp_path).stdout for at in (0, 1)]
+    shown = [here("audit", "show", f"c-{at}", cwd=tmp_path)[1] for at in (0, 1)]
     assert (
         f"  ({len(packed.body)} compressed bytes, shown unpacked)\n  {ORDER.decode()}\n"
         in (shown[0])

@@ -5,14 +5,13 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from audited import fill
-from processes import ORDERTAPE, ordertape
+from processes import ORDERTAPE, one_after_another, ordertape
 from recorded import intent
 
 Asked = Callable[..., tuple[int, str, str]]
@@ -20,11 +19,16 @@ UNPRIVILEGED = (sys.executable, str(Path(__file__).parent.parent / "unprivileged
 FREE = ("--listen", "127.0.0.1:0", "--admin", "off")
 
 
-def refused(*arguments: str, cwd: Path) -> str:
-    """The one sentence of a command that exits with 2."""
-    done = ordertape(*arguments, cwd=cwd)
-    assert (done.returncode, done.stdout) == (2, ""), done
-    return sentence(done.stderr)
+def refused(
+    *commands: Sequence[str], cwd: Path, before: Sequence[str] = ()
+) -> dict[tuple[str, ...], str]:
+    """The one sentence of each command; they exit with 2."""
+    told = one_after_another(commands, cwd, before)
+    assert [(code, printed) for code, printed, _ in told] == [(2, "")] * len(commands)
+    return {
+        tuple(command): sentence(errors)
+        for command, (_, _, errors) in zip(commands, told, strict=True)
+    }
 
 
 @pytest.fixture
@@ -63,7 +67,8 @@ def test_help_names_every_command_and_loads_none_of_them() -> None:
     assert not {"aiohttp", "lxml", "pydantic", "rich", "sqlite_utils", "uvloop"} & set(modules)
     commands = [line.split()[0] for line in help_[help_.index("Commands:") + 1 :]]
     assert commands == [
-        *("audit", "check", "config", "demo", "orders", "replay", "rules", "sandbox", "serve")
+        *("account", "audit", "check", "config", "demo", "orders", "quota"),
+        *("replay", "rules", "sandbox", "serve"),
     ]
 
 
@@ -71,10 +76,10 @@ def test_help_names_every_command_and_loads_none_of_them() -> None:
     "arguments",
     ["-h", "audit list -h", "audit show --help", "config show -h", "demo -h", "orders pause -h"],
 )
-def test_help_is_given_at_every_level(tmp_path: Path, arguments: str) -> None:
-    done = ordertape(*arguments.split(), cwd=tmp_path)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("Usage: ordertape ")
+def test_help_is_given_at_every_level(tmp_path: Path, here: Asked, arguments: str) -> None:
+    code, printed, errors = here(*arguments.split(), cwd=tmp_path)
+    assert (code, errors) == (0, "")
+    assert printed.startswith("Usage: ordertape ")
 
 
 def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
@@ -98,10 +103,12 @@ def test_as_a_module_it_is_the_same_command(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("arguments", ["", "audit", "orders", "config"])
-def test_without_a_command_the_help_is_shown_as_an_error(tmp_path: Path, arguments: str) -> None:
-    done = ordertape(*arguments.split(), cwd=tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("Usage: ordertape ")
+def test_without_a_command_the_help_is_shown_as_an_error(
+    tmp_path: Path, here: Asked, arguments: str
+) -> None:
+    code, printed, errors = here(*arguments.split(), cwd=tmp_path)
+    assert (code, printed) == (2, "")
+    assert errors.startswith("Usage: ordertape ")
 
 
 @pytest.mark.parametrize(
@@ -169,30 +176,20 @@ def test_wrong_usage_is_one_sentence(
     assert refused_here(*arguments.split()) == said
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (
-            "serve --upstream http://a --sandbox",
-            "Name either --upstream or --sandbox, not both. See `ordertape serve --help`.",
+def test_what_cannot_start_says_why_in_one_sentence(tmp_path: Path) -> None:
+    both, neither, nowhere = (
+        ("serve", "--upstream", "http://a", "--sandbox"),
+        ("serve",),
+        ("sandbox", "--listen", "nowhere"),
+    )
+    assert refused(both, neither, nowhere, cwd=tmp_path) == {
+        both: "Name either --upstream or --sandbox, not both. See `ordertape serve --help`.",
+        neither: (
+            "There is nothing to stand in front of; name the service with --upstream URL, "
+            "or try --sandbox."
         ),
-        (
-            "serve",
-            (
-                "There is nothing to stand in front of; name the service with --upstream URL, "
-                "or try --sandbox."
-            ),
-        ),
-        (
-            "sandbox --listen nowhere",
-            ("--listen nowhere is not HOST:PORT; write it like 127.0.0.1:8080 or [::1]:8080."),
-        ),
-    ],
-)
-def test_what_cannot_start_says_why_in_one_sentence(
-    tmp_path: Path, arguments: str, said: str
-) -> None:
-    assert refused(*arguments.split(), cwd=tmp_path) == said
+        nowhere: ("--listen nowhere is not HOST:PORT; write it like 127.0.0.1:8080 or [::1]:8080."),
+    }
 
 
 @pytest.mark.parametrize("option", ["--account", "--order-id", "--customer-order-id"])
@@ -217,12 +214,12 @@ def test_a_store_that_is_none_is_named_in_one_sentence(
         if not content and command.startswith("orders"):
             continue  # an empty file is a store that nothing has been written to
         (tmp_path / f"file-{number}").write_bytes(content)
-    refuse = refused_here
     names = [*sorted(path.name for path in tmp_path.iterdir()), "none", "none/none", "x" * 300]
     if command == "replay":  # it sets up logging, which is for good
-        refuse, names = partial(refused, cwd=tmp_path), names[:3]
-    for name in names:
-        assert name in refuse(*command.split(), name)
+        found = refused(*(("replay", name) for name in names), cwd=tmp_path)
+        assert all(name in told for (_, name), told in found.items())
+    else:
+        assert all(name in refused_here(*command.split(), name) for name in names)
     for number, content in enumerate(NO_STORE):
         if (file := tmp_path / f"file-{number}").exists():
             assert file.read_bytes() == content
@@ -235,7 +232,7 @@ def test_a_file_that_may_not_be_read_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "closed.toml").touch(0o000)
     closed.chmod(0o000)
     try:
-        for arguments in (
+        found = refused(
             ("audit", "list", "--db", "closed.db"),
             ("audit", "list", "--db", "closed/a.db"),
             ("replay", "closed/a.db"),
@@ -244,17 +241,10 @@ def test_a_file_that_may_not_be_read_is_one_sentence(tmp_path: Path) -> None:
             ("orders", "pause", "--reason", "r", "--db", "closed.db"),
             ("orders", "pause", "--reason", "r", "--db", "closed/a.db"),
             ("serve", "--sandbox", *FREE, "--db", "closed/a.db"),
-        ):
-            done = subprocess.run(
-                [*UNPRIVILEGED, ORDERTAPE, *arguments],
-                cwd=tmp_path,
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
-            assert (done.returncode, done.stdout) == (2, ""), arguments
-            assert "closed" in sentence(done.stderr)
+            cwd=tmp_path,
+            before=UNPRIVILEGED,
+        )
+        assert all("closed" in told for told in found.values())
     finally:
         closed.chmod(0o700)
 
@@ -269,7 +259,8 @@ def test_what_a_sentence_quotes_cannot_steer_the_terminal(
         ("audit", "list", "--state", hostile),
     ):
         assert refused_here(*arguments).isprintable()
-    assert refused("replay", hostile, cwd=tmp_path).isprintable()
+    [told] = refused(("replay", hostile), cwd=tmp_path).values()
+    assert told.isprintable()
 
 
 def test_a_locale_without_the_characters_makes_no_listing_fail(tmp_path: Path) -> None:

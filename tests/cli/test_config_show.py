@@ -1,46 +1,45 @@
 """`ordertape config show`: every value in force with the place that set it, and no secret."""
 
-import json
-import subprocess
-from collections.abc import Mapping
-from os import environ
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from processes import ORDERTAPE
+from gateways import as_json
 from terminals import on_terminal
 
-
-def shown(
-    folder: Path, *arguments: str, variables: Mapping[str, str] | None = None
-) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [ORDERTAPE, "config", "show", *arguments],
-        cwd=folder,
-        env={**environ, **(variables or {})},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+Asked = Callable[..., tuple[int, str, str]]
+Settings = Callable[..., dict[str, tuple[Any, str]]]
 
 
-def settings(
-    folder: Path, *arguments: str, variables: Mapping[str, str] | None = None
-) -> dict[str, tuple[Any, str]]:
-    done = shown(folder, "--json", *arguments, variables=variables)
-    assert (done.returncode, done.stderr) == (0, ""), done.stderr
-    rows = [json.loads(line) for line in done.stdout.splitlines()]
-    return {row["key"]: (row["value"], row["from"]) for row in rows}
+@pytest.fixture
+def shown(tmp_path: Path, here: Asked) -> Asked:
+    def run(*arguments: str, variables: Mapping[str, str] | None = None) -> tuple[int, str, str]:
+        return here("config", "show", *arguments, cwd=tmp_path, variables=variables)
+
+    return run
+
+
+@pytest.fixture
+def settings(shown: Asked) -> Settings:
+    """What is shown as JSON: the value and the place of each key."""
+
+    def found(
+        *arguments: str, variables: Mapping[str, str] | None = None
+    ) -> dict[str, tuple[Any, str]]:
+        code, printed, errors = shown("--json", *arguments, variables=variables)
+        assert (code, errors) == (0, "")
+        return {row["key"]: (row["value"], row["from"]) for row in as_json(printed)}
+
+    return found
 
 
 def set_somewhere(found: Mapping[str, tuple[Any, str]]) -> dict[str, tuple[Any, str]]:
     return {key: value for key, value in found.items() if value[1] != "default"}
 
 
-def test_every_setting_has_its_value_and_its_place(tmp_path: Path) -> None:
+def test_every_setting_has_its_value_and_its_place(tmp_path: Path, settings: Settings) -> None:
     (tmp_path / "ordertape.toml").write_text(
         "upstream = 'https://service.example'\nlog_level = 'debug'\n"
         "[limits]\norder = '512KiB'\n[timeouts]\nread = 7\n"
@@ -52,7 +51,7 @@ def test_every_setting_has_its_value_and_its_place(tmp_path: Path) -> None:
         "ORDERTAPE_TIMEOUTS__BODY": "3",
         "ORDERTAPE_REDACT__HEADERS": '["X-Mine"]',
     }
-    found = settings(tmp_path, variables=variables)
+    found = settings(variables=variables)
     assert set_somewhere(found) == {
         "upstream": ("https://service.example", "ordertape.toml"),
         "log_level": ("error", "environment"),
@@ -66,29 +65,84 @@ def test_every_setting_has_its_value_and_its_place(tmp_path: Path) -> None:
     assert found["key_file"] == (None, "default")
 
 
+def test_quotas_are_shown_setting_by_setting_and_without_what_they_do_not_have(
+    tmp_path: Path, settings: Settings
+) -> None:
+    digest = f"ordertape:01234567:{'0' * 16}"
+    (tmp_path / "ordertape.toml").write_text(
+        "[[quotas]]\nname = 'tokens'\nwindow = 'day'\nlimit = 5\n"
+        "[[quotas]]\nname = 'burst'\nwindow = 'burst'\nsize = 'unlimited'\nper_second = 2\n"
+        "[accounts.7.quotas.tokens]\nboost = 3\nboost_until = 2027-01-01T00:00:00Z\n"
+        f"[accounts.7]\ncredentials = ['{digest}']\n",
+        encoding="utf-8",
+    )
+    found = settings()
+    assert {key: value for key, value in found.items() if key.startswith("quotas")} == {
+        "quotas.0.name": ("tokens", "ordertape.toml"),
+        "quotas.0.window": ("day", "ordertape.toml"),
+        "quotas.0.unit": ("numbers", "default"),
+        "quotas.0.limit": (5, "ordertape.toml"),
+        "quotas.0.zone": ("UTC", "default"),
+        "quotas.0.accounts": ("*", "default"),
+        "quotas.0.mode": ("enforce", "default"),
+        "quotas.0.warn_at": (0.8, "default"),
+        "quotas.1.name": ("burst", "ordertape.toml"),
+        "quotas.1.window": ("burst", "ordertape.toml"),
+        "quotas.1.unit": ("orders", "default"),
+        "quotas.1.size": ("unlimited", "ordertape.toml"),
+        "quotas.1.per_second": (2.0, "ordertape.toml"),
+        "quotas.1.accounts": ("*", "default"),
+        "quotas.1.mode": ("enforce", "default"),
+    }
+    assert {key: value for key, value in found.items() if key.startswith("accounts")} == {
+        "accounts.7.rules": ({}, "default"),
+        "accounts.7.quotas.tokens.boost": (3, "ordertape.toml"),
+        "accounts.7.quotas.tokens.boost_until": ("2027-01-01T00:00:00Z", "ordertape.toml"),
+        "accounts.7.credentials": ([digest], "ordertape.toml"),
+    }
+
+
+def test_an_array_of_the_environment_takes_the_place_of_the_files(
+    tmp_path: Path, settings: Settings
+) -> None:
+    (tmp_path / "ordertape.toml").write_text(
+        "[[quotas]]\nname = 'a'\nwindow = 'day'\nlimit = 5\nzone = 'UTC'\n", encoding="utf-8"
+    )
+    variables = {"ORDERTAPE_QUOTAS": '[{"name": "b", "window": "day", "limit": 6}]'}
+    assert set_somewhere(settings(variables=variables)) == {
+        "quotas.0.name": ("b", "environment"),
+        "quotas.0.window": ("day", "environment"),
+        "quotas.0.limit": (6, "environment"),
+    }
+
+
 @pytest.mark.parametrize("text", ["rules = ['a.py']\n", "[rules]\nfiles = ['a.py']\n"])
-def test_rule_files_have_their_place_in_either_form(tmp_path: Path, text: str) -> None:
+def test_rule_files_have_their_place_in_either_form(
+    tmp_path: Path, settings: Settings, text: str
+) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "gateway.toml").write_text(text, encoding="utf-8")
     variables = {"ORDERTAPE_RULES__UPPER__TIMES": "3"}
-    found = settings(tmp_path, "--config", "mine/gateway.toml", variables=variables)
+    found = settings("--config", "mine/gateway.toml", variables=variables)
     assert set_somewhere(found) == {
         "rules.files": (["mine/a.py"], "mine/gateway.toml"),
         "rules.upper.times": (3, "environment"),
     }
 
 
-def test_a_named_file_takes_the_place_of_the_usual_one(tmp_path: Path) -> None:
+def test_a_named_file_takes_the_place_of_the_usual_one(tmp_path: Path, settings: Settings) -> None:
     (tmp_path / "ordertape.toml").write_text("seed = 1", encoding="utf-8")
     (tmp_path / "mine.toml").write_text("listen = '127.0.0.1:1'", encoding="utf-8")
-    found = settings(tmp_path, "--config", "mine.toml")
+    found = settings("--config", "mine.toml")
     assert set_somewhere(found) == {"listen": ("127.0.0.1:1", "mine.toml")}
 
 
-def test_the_table_is_made_for_people_on_a_terminal_and_on_a_pipe(tmp_path: Path) -> None:
+def test_the_table_is_made_for_people_on_a_terminal_and_on_a_pipe(
+    tmp_path: Path, shown: Asked
+) -> None:
     long = "https://service.example/" + "a" * 300
     (tmp_path / "ordertape.toml").write_text(f"upstream = '{long}'", encoding="utf-8")
-    piped = shown(tmp_path).stdout
+    _, piped, _ = shown()
     head, first, second, *_ = piped.splitlines()
     assert head.split() == ["setting", "value", "from"]
     assert first.split() == ["upstream", long, "ordertape.toml"]
@@ -99,7 +153,7 @@ def test_the_table_is_made_for_people_on_a_terminal_and_on_a_pipe(tmp_path: Path
     assert max(map(len, lines[1:])) <= 80
 
 
-def test_no_secret_is_printed(tmp_path: Path) -> None:
+def test_no_secret_is_printed(tmp_path: Path, shown: Asked, settings: Settings) -> None:
     (tmp_path / "ordertape.toml").write_text(
         "upstream = 'https://user:canary@service.example/v1?a=b@c'\n"
         "[rules.theirs]\nlimit = 3\napi_token = 'canary'\n[rules.theirs.password]\na = 'canary'\n"
@@ -107,10 +161,10 @@ def test_no_secret_is_printed(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     for form in ((), ("--json",)):
-        done = shown(tmp_path, *form)
-        assert (done.returncode, done.stderr) == (0, "")
-        assert "canary" not in done.stdout
-    assert set_somewhere(settings(tmp_path)) == {
+        code, printed, errors = shown(*form)
+        assert (code, errors) == (0, "")
+        assert "canary" not in printed
+    assert set_somewhere(settings()) == {
         "upstream": ("https://***@service.example/v1?a=b@c", "ordertape.toml"),
         "rules.theirs.limit": (3, "ordertape.toml"),
         "rules.theirs.api_token": ("***", "ordertape.toml"),
@@ -172,23 +226,22 @@ def test_no_secret_is_printed(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_variable_is_one_sentence_without_its_value(
-    tmp_path: Path, name: str, value: str, said: str
+    shown: Asked, name: str, value: str, said: str
 ) -> None:
-    done = shown(tmp_path, variables={name: value})
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"ordertape: {name}: {said}\n")
+    assert shown(variables={name: value}) == (2, "", f"ordertape: {name}: {said}\n")
 
 
-def test_what_kubernetes_says_of_a_service_of_that_name_is_left_alone(tmp_path: Path) -> None:
+def test_what_kubernetes_says_of_a_service_of_that_name_is_left_alone(settings: Settings) -> None:
     variables = {
         "ORDERTAPE_PORT": "tcp://10.0.0.1:8080",
         "ORDERTAPE_PORT_8080_TCP_ADDR": "10.0.0.1",
         "ORDERTAPE_SERVICE_HOST": "10.0.0.1",
     }
-    assert set_somewhere(settings(tmp_path, variables=variables)) == {}
+    assert set_somewhere(settings(variables=variables)) == {}
 
 
-def test_a_hostile_key_cannot_steer_the_terminal(tmp_path: Path) -> None:
+def test_a_hostile_key_cannot_steer_the_terminal(tmp_path: Path, shown: Asked) -> None:
     (tmp_path / "ordertape.toml").write_text('"\\u001b[2J\\nx" = 1', encoding="utf-8")
-    done = shown(tmp_path)
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert done.stderr.removesuffix("\n").isprintable()
+    code, _, errors = shown()
+    assert (code, errors.count("\n")) == (2, 1)
+    assert errors.removesuffix("\n").isprintable()

@@ -12,7 +12,7 @@ from gateways import Reply, ask, order_request
 from ordertape.model import State
 from ordertape.store.reading import Filter, Reader
 from ordertape.testing import Respond, Scripted, order_created
-from processes import Running, ordertape, running
+from processes import Running, ordertape_here, running
 
 CREATED = order_created("o-1")
 FREE = ("--listen", "127.0.0.1:0", "--admin", "off")
@@ -29,8 +29,7 @@ def of_account(account: bytes) -> bytes:
 
 
 def orders(folder: Path, *arguments: str) -> tuple[int, str, str]:
-    done = ordertape("orders", *arguments, cwd=folder)
-    return done.returncode, done.stdout, done.stderr
+    return ordertape_here("orders", *arguments, cwd=folder)
 
 
 def events(folder: Path) -> list[tuple[str, dict[str, Any]]]:
@@ -152,5 +151,5 @@ def test_the_store_that_is_configured_is_the_one_that_is_paused(tmp_path: Path) 
 def test_a_broken_configuration_does_not_stand_in_the_way_of_the_stop(tmp_path: Path) -> None:
     with running("serve", "--sandbox", "--listen", "127.0.0.1:0", "--admin", "off", cwd=tmp_path):
         (tmp_path / "ordertape.toml").write_text("broken = [", encoding="utf-8")
-        paused = ordertape("orders", "pause", "--db", "ordertape.db", "--reason", "x", cwd=tmp_path)
-    assert (paused.returncode, paused.stderr) == (0, "")
+        code, _, errors = orders(tmp_path, "pause", "--db", "ordertape.db", "--reason", "x")
+    assert (code, errors) == (0, "")

@@ -7,11 +7,13 @@ call at the point is followed, or preceded, by SIGKILL.
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from ordertape.cli import main
 from ordertape.model import Exchange
+from ordertape.quota import Quota
+from ordertape.store import Intent
 from ordertape.store.sqlite import SqliteStore
 from ordertape.upstream.live import Live
 
@@ -43,9 +45,11 @@ def die_first(method: Method) -> Method:
     return dying
 
 
-async def send_before_the_commit(_store: SqliteStore, _exchange: Exchange) -> int:
+async def send_before_the_commit(
+    _store: SqliteStore, _exchange: Exchange, _quotas: Sequence[Quota]
+) -> Intent:
     """Return as if the intent were on disk: the fault that the crash test must be able to see."""
-    return 1
+    return Intent(1)
 
 
 POINTS: dict[str, tuple[type, str, Any]] = {

@@ -1,7 +1,8 @@
 """An orders service that keeps its own books: each order is fsynced before it is answered.
 
-Run as `python ledger_service.py LEDGER`; prints its port. One order in twenty is taken and then
-hung up on, so that its client cannot know.
+Run as `python ledger_service.py LEDGER`; prints its port. A line of the ledger is an order's name
+and, where it states one, its Quantity. One order in twenty is taken and then hung up on, so that
+its client cannot know; one whose name ends in "r" is refused, and not taken.
 """
 
 import asyncio
@@ -10,6 +11,8 @@ import re
 import sys
 import uuid
 
+_QUANTITY = re.compile(rb"<Quantity>([0-9]+)</Quantity>")
+_REFUSED = b"<ErrorResponse><Code>5005</Code><Description>No numbers.</Description></ErrorResponse>"
 _ORDER_ID = re.compile(rb"<CustomerOrderId>([^<]*)</CustomerOrderId>")
 
 
@@ -22,23 +25,33 @@ async def serve(ledger: int, reader: asyncio.StreamReader, writer: asyncio.Strea
             body = await reader.readexactly(length)
             name = _ORDER_ID.search(body)
             assert name is not None
-            os.write(ledger, name[1] + b"\n")
+            if name[1].endswith(b"r"):
+                await answer(writer, b"400 Bad Request", _REFUSED)
+                continue
+            quantity = _QUANTITY.search(body)
+            line = name[1] if quantity is None else name[1] + b" " + quantity[1]
+            os.write(ledger, line + b"\n")
             os.fdatasync(ledger)
             if name[1].endswith(b"7") and hash(name[1]) % 2:
                 break
-            answer = b"<OrderResponse><Order><id>%s</id>%b</Order></OrderResponse>" % (
+            created = b"<OrderResponse><Order><id>%s</id>%b</Order></OrderResponse>" % (
                 str(uuid.uuid4()).encode(),
                 name[0],
             )
-            writer.write(
-                b"HTTP/1.1 201 Created\r\nContent-Type: application/xml\r\n"
-                b"Content-Length: %d\r\n\r\n%b" % (len(answer), answer)
-            )
-            await writer.drain()
+            await answer(writer, b"201 Created", created)
     except (asyncio.IncompleteReadError, ConnectionError):
         pass
     finally:
         writer.close()
+
+
+async def answer(writer: asyncio.StreamWriter, status: bytes, body: bytes) -> None:
+    """Write one whole answer."""
+    writer.write(
+        b"HTTP/1.1 %b\r\nContent-Type: application/xml\r\n"
+        b"Content-Length: %d\r\n\r\n%b" % (status, len(body), body)
+    )
+    await writer.drain()
 
 
 async def main() -> None:

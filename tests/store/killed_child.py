@@ -12,7 +12,7 @@ from recorded import intent, outcome, settings
 async def main(db: Path) -> None:
     store = await SqliteStore.start(db, settings=settings())
     done = intent(customer_order_id="done")
-    await store.settle(await store.open(done), done.id, outcome(State.COMPLETED))
+    await store.settle((await store.open(done)).handle, done.id, outcome(State.COMPLETED))
     await asyncio.gather(*(store.open(intent(customer_order_id=f"open-{n}")) for n in range(5)))
     print("recorded", flush=True)  # noqa: T201 - what the test waits for
     await asyncio.Event().wait()

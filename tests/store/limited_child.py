@@ -24,7 +24,7 @@ async def main(db: Path) -> dict[str, Any]:
     store = await SqliteStore.start(db, settings=settings(commit_deadline=1.0))
     emergency = db.with_name(f"{db.name}.emergency")
     sent = [intent(customer_order_id=f"sent-{number}") for number in range(3)]
-    handles = [await store.open(exchange) for exchange in sent]
+    handles = [(await store.open(exchange)).handle for exchange in sent]
     said: dict[str, Any] = {}
 
     async def settle(number: int) -> str:

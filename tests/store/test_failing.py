@@ -87,7 +87,7 @@ async def test_a_full_file_gives_up_the_ballast_and_takes_orders_again_when_it_c
     ballast = db.with_name("tape.db.ballast")
     assert ballast.stat().st_size == 1 << 16
     first = intent(customer_order_id="first")
-    handle = await store.open(first)
+    handle = (await store.open(first)).handle
     pages = opened.connection.execute("PRAGMA page_count").fetchone()[0]
     opened.connection.execute(f"PRAGMA max_page_count = {pages + 1}")
     big = intent(customer_order_id="big", received=message(b"POST / HTTP/1.1", bytes(100_000)))
@@ -109,7 +109,7 @@ async def test_another_programs_lock_refuses_intents_and_outcomes_wait_for_its_e
 ) -> None:
     store = await start(busy_timeout=0.05, commit_deadline=30)
     first = intent(customer_order_id="first")
-    handle = await store.open(first)
+    handle = (await store.open(first)).handle
     with closing(connect_writer(db)) as other:
         other.execute("BEGIN IMMEDIATE")
         with pytest.raises(UnavailableError, match="database is locked"):
@@ -130,7 +130,7 @@ async def test_outcomes_past_the_deadline_go_to_the_emergency_file_and_then_to_t
     store = await start(busy_timeout=0.05, commit_deadline=0.2)
     emergency = db.with_name("tape.db.emergency")
     first = intent(customer_order_id="first")
-    handle = await store.open(first)
+    handle = (await store.open(first)).handle
     with closing(connect_writer(db)) as other:
         other.execute("BEGIN IMMEDIATE")
         await store.settle(handle, first.id, COMPLETED)
@@ -173,7 +173,7 @@ async def test_the_emergency_file_is_applied_at_the_next_start_before_recovery(
     emergency = db.with_name("tape.db.emergency")
     store = await start(busy_timeout=0.05, commit_deadline=0.1)
     known, unknown = intent(customer_order_id="known"), intent(customer_order_id="unknown")
-    handle = await store.open(known)
+    handle = (await store.open(known)).handle
     await store.open(unknown)
     with closing(connect_writer(db)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -196,7 +196,7 @@ async def test_closing_a_failing_store_writes_outcomes_to_the_emergency_file(
 ) -> None:
     store = await start(busy_timeout=0.05, commit_deadline=20)
     first = intent(customer_order_id="first")
-    handle = await store.open(first)
+    handle = (await store.open(first)).handle
     with closing(connect_writer(db)) as other:
         other.execute("BEGIN IMMEDIATE")
         settling = asyncio.ensure_future(store.settle(handle, first.id, COMPLETED))
@@ -212,7 +212,7 @@ async def test_an_outcome_that_comes_too_late_becomes_an_event(db: Path, start: 
     emergency = db.with_name("tape.db.emergency")
     store = await start(busy_timeout=0.05, commit_deadline=0.1)
     first = intent(customer_order_id="first")
-    handle = await store.open(first)
+    handle = (await store.open(first)).handle
     with closing(connect_writer(db)) as other:
         other.execute("BEGIN IMMEDIATE")
         await store.settle(handle, first.id, COMPLETED)
@@ -249,7 +249,7 @@ async def test_an_emergency_file_of_another_store_stops_the_start(
     shared = tmp_path / "shared.emergency"
     store = await start(busy_timeout=0.05, commit_deadline=0.1, emergency_path=shared)
     first = intent()
-    handle = await store.open(first)
+    handle = (await store.open(first)).handle
     with closing(connect_writer(db)) as other:
         other.execute("BEGIN IMMEDIATE")
         await store.settle(handle, first.id, COMPLETED)
@@ -328,7 +328,7 @@ async def test_on_a_full_disk_outcomes_land_and_orders_wait_for_room(small_disk:
         db, settings=StoreSettings(ballast=2 << 20, min_free=0, retry_interval=0.02)
     )
     sent = [intent(customer_order_id=f"sent-{number}") for number in range(20)]
-    handles = [await store.open(exchange) for exchange in sent]
+    handles = [(await store.open(exchange)).handle for exchange in sent]
     filler = small_disk / "filler"
     _fill_up(filler)
     refused = [intent(customer_order_id=None) for _ in range(1000)]

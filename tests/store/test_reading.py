@@ -25,7 +25,7 @@ async def _fill(store: SqliteStore) -> None:
         intent(customer_order_id="c-3", origin=Origin.SANDBOX, received_at=ARRIVED + 2_000_000),
         intent(customer_order_id="c-4", kind=Kind.OTHER, received_at=ARRIVED + 3_000_000),
     ]
-    handles = [await store.open(exchange) for exchange in made]
+    handles = [(await store.open(exchange)).handle for exchange in made]
     await store.settle(handles[0], made[0].id, outcome(State.COMPLETED))
     await store.settle(handles[1], made[1].id, outcome(State.FAILED, status=502))
 
@@ -72,7 +72,7 @@ async def test_pages_join_without_gap_or_repeat(db: Path, store: SqliteStore) ->
 async def test_an_exchange_is_found_by_any_of_its_names(db: Path, store: SqliteStore) -> None:
     exchange = intent(id="abcdef01-2345-7000-8000-000000000000", customer_order_id="mine")
     twin = intent(id="abcdef01-9999-7000-8000-000000000000", customer_order_id="mine")
-    handle = await store.open(exchange)
+    handle = (await store.open(exchange)).handle
     await store.settle(handle, exchange.id, outcome(State.COMPLETED, order_id="order-7"))
     await store.open(twin)
     with Reader(db) as reader:
@@ -96,7 +96,7 @@ async def test_replay_gets_what_was_completed_with_its_messages(
 ) -> None:
     exchange, ended = intent(), outcome(State.COMPLETED)
     await store.refuse(intent(), outcome(State.REFUSED))
-    await store.settle(await store.open(exchange), exchange.id, ended)
+    await store.settle((await store.open(exchange)).handle, exchange.id, ended)
     with Reader(db) as reader:
         found = list(reader.completed())
         assert [
@@ -120,7 +120,7 @@ def test_what_is_no_store_is_said_to_be_none(tmp_path: Path, content: bytes | No
 async def test_views_are_made_for_people(db: Path, store: SqliteStore) -> None:
     exchange = intent()
     refused = intent(cost=None, violations=(replace(exchange.violations[0], severity="enforce"),))
-    await store.settle(await store.open(exchange), exchange.id, outcome(State.COMPLETED))
+    await store.settle((await store.open(exchange)).handle, exchange.id, outcome(State.COMPLETED))
     await store.refuse(refused, outcome(State.REFUSED, status=400, reason="Name is odd."))
     await store.open(intent(kind=Kind.OTHER))
     with closing(connect_reader(db)) as connection:

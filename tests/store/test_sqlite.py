@@ -14,7 +14,7 @@ import uvloop
 
 from ordertape.errors import StartUpError, UnavailableError
 from ordertape.model import TRANSITIONS, IllegalTransitionError, Kind, State
-from ordertape.store import Health, Pause, Store
+from ordertape.store import Health, Intent, Pause, Store
 from ordertape.store.connection import connect_reader
 from ordertape.store.reading import Filter, Reader
 from ordertape.store.sqlite import SqliteStore
@@ -34,7 +34,7 @@ async def test_the_intent_is_there_for_everyone_when_open_returns(
     db: Path, store: SqliteStore
 ) -> None:
     exchange = intent()
-    handle = await protocol(store).open(exchange)
+    handle = (await protocol(store).open(exchange)).handle
     with Reader(db) as reader:
         found = reader.show(exchange.id)
     assert found is not None
@@ -47,7 +47,7 @@ async def test_an_outcome_is_there_for_everyone_when_settle_returns(
     db: Path, store: SqliteStore
 ) -> None:
     exchange, ended = intent(), outcome(State.COMPLETED)
-    await store.settle(await store.open(exchange), exchange.id, ended)
+    await store.settle((await store.open(exchange)).handle, exchange.id, ended)
     with Reader(db) as reader:
         found = reader.show(exchange.id)
     assert found is not None
@@ -84,7 +84,7 @@ async def _to(store: SqliteStore, state: State | None) -> tuple[int, str]:
     if state is State.REFUSED:
         await store.refuse(exchange, outcome(State.REFUSED))
         return 1, exchange.id
-    handle = await store.open(exchange)
+    handle = (await store.open(exchange)).handle
     if state is not State.PENDING:
         await store.settle(handle, exchange.id, outcome(state))
     return handle, exchange.id
@@ -116,8 +116,8 @@ async def test_a_group_keeps_the_order_of_asking_and_one_bad_job_fails_alone(
     exchanges = [intent() for _ in range(30)]
     twice = [*exchanges[:12], exchanges[3], *exchanges[12:]]
     results = await asyncio.gather(*map(store.open, twice), return_exceptions=True)
-    assert isinstance(results[12], UnavailableError)
-    assert results[:12] + results[13:] == list(range(1, 31))
+    assert isinstance(results.pop(12), UnavailableError)
+    assert [one.handle for one in results if isinstance(one, Intent)] == list(range(1, 31))
     assert rows(db, "SELECT id FROM exchange ORDER BY seq") == [(each.id,) for each in exchanges]
 
 
@@ -125,7 +125,7 @@ async def test_a_caller_that_goes_away_takes_no_outcome_with_it(
     db: Path, store: SqliteStore
 ) -> None:
     exchange = intent()
-    handle = await store.open(exchange)
+    handle = (await store.open(exchange)).handle
     settling = asyncio.ensure_future(store.settle(handle, exchange.id, outcome(State.COMPLETED)))
     await asyncio.sleep(0)
     settling.cancel()
@@ -158,7 +158,7 @@ async def test_a_streamed_request_gets_its_length_with_its_outcome(
     whole = type(beginning)(
         beginning.line, beginning.headers, b"begin", 9, hashlib.sha256(b"beginning").digest(), True
     )
-    handle = await store.open(head)
+    handle = (await store.open(head)).handle
     with Reader(db) as reader:
         assert reader.message(handle, "received") == head.received
     await store.settle(handle, head.id, outcome(State.COMPLETED, streamed=whole))
@@ -170,9 +170,9 @@ async def test_deliveries_are_written_together_and_at_the_latest_at_the_end(
     db: Path, store: SqliteStore
 ) -> None:
     exchanges = [intent() for _ in range(3)]
-    handles = await asyncio.gather(*map(store.open, exchanges))
-    for handle, exchange in zip(handles, exchanges, strict=True):
-        store.delivered(handle, exchange.id, exchange is not exchanges[1])
+    intents = await asyncio.gather(*map(store.open, exchanges))
+    for one, exchange in zip(intents, exchanges, strict=True):
+        store.delivered(one.handle, exchange.id, exchange is not exchanges[1])
     assert rows(db, "SELECT delivered FROM exchange") == [(None,)] * 3
     await store.close()
     assert rows(db, "SELECT delivered FROM exchange ORDER BY seq") == [(1,), (0,), (1,)]
@@ -183,7 +183,7 @@ async def test_deliveries_are_written_together_and_at_the_latest_at_the_end(
 async def test_deliveries_do_not_wait_for_the_end(db: Path, start: Any) -> None:
     store = await start(delivery_interval=0.01)
     exchange = intent()
-    store.delivered(await store.open(exchange), exchange.id, True)
+    store.delivered((await store.open(exchange)).handle, exchange.id, True)
     await until(lambda: rows(db, "SELECT delivered FROM exchange") == [(1,)])
 
 
@@ -204,6 +204,16 @@ async def test_pauses_hold_across_restarts_and_the_general_one_comes_first(
     assert (store.paused("14"), store.paused("15")) == (one, None)
     with Reader(db) as reader:
         assert reader.pauses() == (one,)
+
+
+async def test_a_pause_that_follows_a_resume_in_one_group_stays_on_disk(
+    db: Path, store: SqliteStore
+) -> None:
+    first, second = Pause("14", "odd", "ann", 5), Pause("14", "odd again", "bob", 7)
+    await store.pause(first)
+    await asyncio.gather(store.resume("14", "over", "ann", 6), store.pause(second))
+    with Reader(db) as reader:
+        assert reader.pauses() == (second,) == (store.paused("14"),)
 
 
 async def test_only_one_process_writes_and_readers_work_beside_it(
@@ -235,9 +245,9 @@ async def test_what_was_pending_is_in_doubt_at_the_next_start(
 
 async def test_the_chain_links_every_event(db: Path, store: SqliteStore) -> None:
     exchanges = [intent() for _ in range(5)]
-    handles = await asyncio.gather(*map(store.open, exchanges))
-    for handle, exchange in zip(handles, exchanges, strict=True):
-        await store.settle(handle, exchange.id, outcome(State.COMPLETED))
+    intents = await asyncio.gather(*map(store.open, exchanges))
+    for one, exchange in zip(intents, exchanges, strict=True):
+        await store.settle(one.handle, exchange.id, outcome(State.COMPLETED))
     await store.close()
     before, count = bytes(32), 0
     for seq, kind, exchange_id, payload, digest, after in rows(
@@ -256,7 +266,7 @@ async def test_events_hold_every_fact_that_columns_are_made_of(
     db: Path, store: SqliteStore
 ) -> None:
     exchange, ended = intent(), outcome(State.COMPLETED)
-    await store.settle(await store.open(exchange), exchange.id, ended)
+    await store.settle((await store.open(exchange)).handle, exchange.id, ended)
     facts: dict[str, Any] = {}
     for (payload,) in rows(db, "SELECT payload FROM event WHERE exchange IS NOT NULL"):
         facts |= json.loads(payload)
@@ -335,15 +345,15 @@ def test_the_store_works_on_uvloop(db: Path) -> None:
     async def main() -> list[int]:
         store = await SqliteStore.start(db, settings=settings())
         exchanges = [intent() for _ in range(50)]
-        handles = await asyncio.gather(*map(store.open, exchanges))
+        intents = await asyncio.gather(*map(store.open, exchanges))
         await asyncio.gather(
             *(
-                store.settle(handle, exchange.id, outcome(State.COMPLETED))
-                for handle, exchange in zip(handles, exchanges, strict=True)
+                store.settle(one.handle, exchange.id, outcome(State.COMPLETED))
+                for one, exchange in zip(intents, exchanges, strict=True)
             )
         )
         await store.close()
-        return handles
+        return [one.handle for one in intents]
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         assert runner.run(main()) == list(range(1, 51))

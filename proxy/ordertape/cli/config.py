@@ -8,10 +8,11 @@ from pathlib import Path
 
 import click
 
-from ordertape.build import rule_problems, rule_set
+from ordertape.build import key_problems, rule_problems, rule_set
 from ordertape.cli.terminal import columns, printable
 from ordertape.config import Settings, examine, load
 from ordertape.errors import Problem, StartUpError
+from ordertape.quota import Mode
 from ordertape.server.address import parse_address
 from ordertape.store.reading import Filter, Reader
 from ordertape.upstream.live import Live, tls_context
@@ -57,6 +58,7 @@ def check(ctx: click.Context, file: Path | None, *, as_json: bool) -> None:
     wrong = {
         **dict.fromkeys(loaded.problems),
         **dict.fromkeys(rule_problems(settings, complete=complete)),
+        **dict.fromkeys(key_problems(settings)),
         **dict.fromkeys(settings.sources.located(_unusable(settings))),
     }
     problems = sorted(wrong, key=lambda problem: problem.line or 0)
@@ -86,16 +88,20 @@ def _unusable(settings: Settings) -> Iterator[Problem]:
 
 
 def _unrecorded(settings: Settings) -> Iterator[Problem]:
-    """The accounts with rules of their own of which the store, where there is one, has nothing."""
-    if not settings.accounts or not settings.db.is_file():
+    """The accounts that are named, and of which the store, where there is one, has nothing."""
+    named = {account: f"accounts.{account}" for account in settings.accounts}
+    for number, quota in enumerate(settings.quotas):
+        if quota.accounts != "*":
+            named = dict.fromkeys(quota.accounts, f"quotas.{number}.accounts") | named
+    if not named or not settings.db.is_file():
         return
     with Reader(settings.db) as reader:
-        for account in settings.accounts:
+        for account, key in named.items():
             if not any(reader.list(Filter(account=account, limit=1))):
                 sentence = (
                     f"Nothing is recorded of account {account} in {settings.db}; is it misspelt?"
                 )
-                yield Problem(f"accounts.{account}", sentence)
+                yield Problem(key, sentence)
 
 
 def _tell(problems: Iterable[Problem], severity: str, *, as_json: bool) -> None:
@@ -120,10 +126,18 @@ def _in_force(settings: Settings) -> str:
     file = settings.sources.file
     name = "The configuration" if file is None else str(file)
     without = f" ({off} of them off)" if off else ""
-    return (
-        f"{name} is right: {_count(len(rules.rules), 'rule')}{without}, "
-        f"other rules for {_count(len(rules.accounts), 'account')}."
-    )
+    said = [
+        f"{name} is right: {_count(len(rules.rules), 'rule')}{without}",
+        f"other rules for {_count(len(rules.accounts), 'account')}",
+    ]
+    if settings.quotas:
+        shadows = sum(quota.mode is Mode.SHADOW for quota in settings.quotas)
+        only = f" ({shadows} of them in shadow)" if shadows else ""
+        said.append(_count(len(settings.quotas), "quota") + only)
+    tied = sum(bool(account.credentials) for account in settings.accounts.values())
+    if tied:
+        said.append(f"credentials for {_count(tied, 'account')}")
+    return ", ".join(said) + "."
 
 
 def _count(number: int, what: str) -> str:

@@ -13,7 +13,7 @@ import click
 from ordertape.config import Settings, load
 from ordertape.errors import StartUpError
 
-__all__ = ["AccountId", "Moment", "Word", "configured", "store_options"]
+__all__ = ["AccountId", "Duration", "Moment", "Word", "configured", "store_options"]
 
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _AGE = re.compile(r"(\d{1,9})([smhd])")
@@ -76,6 +76,24 @@ class Moment(click.ParamType[int]):
             self.fail(f"{value!r} is further back than the calendar goes", param, ctx)
         except ValueError:
             self.fail(f"{value!r} is neither ISO 8601 nor an age such as 15m or 7d", param, ctx)
+
+
+class Duration(click.ParamType[timedelta]):
+    """A length of time such as 15m, 2h, 7d."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> timedelta:  # noqa: ANN401 - click's signature
+        """As it is written."""
+        if isinstance(value, timedelta):
+            return value
+        length = _AGE.fullmatch(value)
+        if length is None:
+            self.fail(f"{value!r} is no length of time such as 15m, 2h or 7d", param, ctx)
+        try:
+            return timedelta(**{_UNITS[length[2]]: int(length[1])})
+        except OverflowError:
+            self.fail(f"{value!r} is longer than the calendar", param, ctx)
 
 
 def store_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import sys
 from pathlib import Path
 
 import click
 
 from ordertape.build import change
+from ordertape.cli.operator import operator
 from ordertape.cli.options import AccountId, Word, configured, store_options
 from ordertape.cli.terminal import printable
 from ordertape.store.reading import Reader
@@ -34,9 +33,7 @@ _REASON = click.option("--reason", required=True, type=Word(), help="Why, for th
 @_REASON
 def pause(db: Path, account: str, reason: str) -> None:
     """Answer new orders with 503 and send nothing."""
-    change(
-        db, lambda: configured(db), "pause", account=account, reason=reason, operator=_operator()
-    )
+    change(db, lambda: configured(db), "pause", account=account, reason=reason, operator=operator())
     click.echo(f"Orders are paused for {_whom(account)}.")
 
 
@@ -47,7 +44,7 @@ def pause(db: Path, account: str, reason: str) -> None:
 def resume(db: Path, account: str, reason: str) -> None:
     """Let orders through again."""
     answer = change(
-        db, lambda: configured(db), "resume", account=account, reason=reason, operator=_operator()
+        db, lambda: configured(db), "resume", account=account, reason=reason, operator=operator()
     )
     lifted = bool(answer["lifted"])
     if lifted:
@@ -59,14 +56,6 @@ def resume(db: Path, account: str, reason: str) -> None:
             why = printable(f"{left.reason}, by {left.operator}")
             click.echo(f"Orders are still paused for {_whom(left.account)} ({why}).")
     sys.exit(0 if lifted else 1)
-
-
-def _operator() -> str:
-    """Whom the system knows, not whom the environment names: it is kept as evidence."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"uid {os.getuid()}"
 
 
 def _whom(account: str) -> str:

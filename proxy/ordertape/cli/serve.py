@@ -66,5 +66,5 @@ async def _main(settings: Settings, again: Callable[[], Settings]) -> None:
             settings,
             announce,
             parts.store.health,
-            partial(reload, parts.gateway, settings, again),
+            partial(reload, parts, settings, again),
         )

@@ -1,7 +1,7 @@
 """The configuration: flags over `ORDERTAPE_*` over `ordertape.toml` over defaults, as one model.
 
-`model` says what there is, `loading` reads it, `wording` says what is wrong with it, and `sources`
-and `statements` where that was said.
+`model` says what there is (`quotas` what of quotas), `loading` reads it, `wording` says what is
+wrong with it, `sources` and `statements` where that was said, and `policies` which quotas it makes.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict, SettingsError
 
 from ordertape.config.model import Settings
+from ordertape.config.policies import quota_problems
 from ordertape.config.sources import Place, Sources
 from ordertape.config.statements import where_it_broke
 from ordertape.config.wording import problems_of
@@ -35,6 +36,7 @@ _SERVICE_LINK = re.compile(r"(SERVICE|PORT)(_|$)")
 
 _USERINFO = re.compile(r"(?<=://)[^/?#]*@")
 _SECRET = re.compile(r"password|passphrase|secret|token|credential|api_?key", re.IGNORECASE)
+_OF_A_RULE = re.compile(r"(accounts\.[^.]+\.)?rules\.")
 _HIDDEN = "***"
 
 
@@ -61,7 +63,8 @@ class Loaded:
 
 def rows(settings: Settings) -> Iterator[tuple[str, object]]:
     """(dotted key, value) of every setting."""
-    return _leaves(settings.model_dump(mode="json"))
+    for key, value in _leaves(settings.model_dump(mode="json")):
+        yield from _in_full(key, value)
 
 
 def load(file: Path | None, flags: Mapping[str, Any]) -> Loaded:
@@ -95,10 +98,12 @@ def examine(file: Path | None, flags: Mapping[str, Any]) -> Loaded:
         merged = _merge(merged, tree)
     places: dict[str, Place] = {}
     for place, tree in reversed(layers):
-        for key, _ in _leaves(tree):
-            places.setdefault(key, place)
+        for key, value in _leaves(tree):
+            if key not in places:
+                places |= dict.fromkeys((key, *dict(_in_full(key, value))), place)
     sources = Sources(path, text, places)
     settings = _validated(merged, sources, problems)
+    problems += quota_problems(settings, _names(merged.get("quotas")))
     return Loaded(settings, sources.located(problems))
 
 
@@ -112,21 +117,30 @@ def _validated(tree: dict[str, Any], sources: Sources, problems: list[Problem]) 
             if not told:  # what is left may not fit together, but nobody wrote that
                 problems += problems_of(error, sources.places)
                 told = True
+            wrong = [_written(tree, found["loc"]) for found in error.errors()]
             tree = copy.deepcopy(tree)
-            for found in error.errors():
-                _leave_out(tree, found["loc"])
+            for where in wrong:
+                _leave_out(tree, where)
 
 
-def _leave_out(tree: dict[str, Any], where: tuple[int | str, ...]) -> None:
-    """Take a key out of its table, or the innermost around it that stands in one."""
+def _written(tree: Mapping[str, Any], where: tuple[int | str, ...]) -> tuple[str, ...]:
+    """The key, or the innermost one around it that stands in a table."""
     parts = [str(part) for part in where if part != "[key]"]
-    for part in parts[:-1]:
-        inner = tree.get(part)
-        if not isinstance(inner, dict):
-            tree.pop(part, None)
-            return
-        tree = inner
-    tree.pop(parts[-1], None)
+    found: list[str] = []
+    for part in parts:
+        if not isinstance(tree, dict) or part not in tree:
+            break
+        found.append(part)
+        tree = tree[part]
+    return tuple(found)
+
+
+def _leave_out(tree: dict[str, Any], where: tuple[str, ...]) -> None:
+    """Take a key out of its table, if one around it has not been taken out before."""
+    *around, name = where
+    for part in around:
+        tree = tree.get(part, {})
+    tree.pop(name, None)
 
 
 def _read(path: Path, problems: list[Problem]) -> tuple[str, dict[str, Any]]:
@@ -227,11 +241,26 @@ def _leaves(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, ob
             yield f"{prefix}{key}", value
 
 
+def _in_full(key: str, value: object) -> Iterator[tuple[str, object]]:
+    """An array of tables as the settings in those, counted from 0; anything else as it is."""
+    if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+        for number, one in enumerate(value):
+            yield from _leaves(one, f"{key}.{number}.")
+    else:
+        yield key, value
+
+
+def _names(quotas: object) -> list[str]:
+    """Of the quotas as they were written, right or wrong."""
+    written = quotas if isinstance(quotas, list) else []
+    return [str(one.get("name")) if isinstance(one, dict) else "" for one in written]
+
+
 def without_secrets(key: str, value: object) -> object:
     """The value as it may be shown.
 
     Rules may be a stranger's, and have fields that are nobody else's business.
     """
-    if key.startswith(("rules.", "accounts.")) and _SECRET.search(key):
+    if _OF_A_RULE.match(key) and _SECRET.search(key):
         return _HIDDEN
     return _USERINFO.sub(f"{_HIDDEN}@", value) if isinstance(value, str) else value

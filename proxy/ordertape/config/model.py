@@ -9,11 +9,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ByteSize, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import (
+    BaseModel,
+    ByteSize,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 
+from ordertape.config.quotas import Digest, QuotaOverride, QuotaSection
+from ordertape.config.section import AccountId, Section, wrong
 from ordertape.config.sources import Sources
-
-_STRICT = ConfigDict(extra="forbid", frozen=True)
 
 _TOKEN = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"  # noqa: S105 - a token of HTTP's, no secret
 _PSEUDONYM = rf"{_TOKEN[:-1]}(:[0-9]+)?$"
@@ -21,16 +29,13 @@ Token = Annotated[str, Field(pattern=_TOKEN)]
 """A field name or pseudonym (RFC 9110 section 5.6.2)."""
 
 Key = Annotated[str, Field(min_length=1)]
-AccountId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 """Whatever is waited for ends."""
 
-
-class _Section(BaseModel):
-    model_config = _STRICT
+ServerError = Annotated[int, Field(ge=500, le=599)]
 
 
-class Tls(_Section):
+class Tls(Section):
     """A certificate of the gateway's own."""
 
     certificate: Path | None = Field(None, description="PEM file, the chain included.")
@@ -44,7 +49,7 @@ class UpstreamTls(Tls):
     server_name: str | None = Field(None, description="Name to verify and send as SNI.")
 
 
-class Timeouts(_Section):
+class Timeouts(Section):
     """How long the gateway waits."""
 
     connect: Seconds = Field(5, description="Name look-up, TCP and TLS to the upstream.")
@@ -74,7 +79,7 @@ class Timeouts(_Section):
         return self
 
 
-class Limits(_Section):
+class Limits(Section):
     """How much the gateway takes in and keeps."""
 
     order: ByteSize = Field(
@@ -86,7 +91,7 @@ class Limits(_Section):
     upstream_connections: int = Field(100, gt=0, description="Upstream connections at once.")
 
 
-class StoreSection(_Section):
+class StoreSection(Section):
     """How exchanges are kept."""
 
     durability: Literal["normal", "strict"] = Field(
@@ -109,14 +114,14 @@ class StoreSection(_Section):
     )
 
 
-class Redact(_Section):
+class Redact(Section):
     """What is stored only as a keyed digest, beside credentials and cookies."""
 
     headers: tuple[Token, ...] = Field((), description="Header names.")
     query: tuple[Key, ...] = Field((), description="Query keys.")
 
 
-class Orders(_Section):
+class Orders(Section):
     """How orders are read."""
 
     fallback_charset: Literal["iso-8859-1"] | None = Field(
@@ -142,13 +147,24 @@ class Rules(BaseModel):
         return self.__pydantic_extra__
 
 
-class Account(_Section):
+class Account(Section):
     """What holds for one account only."""
 
     rules: dict[str, dict[str, Any]] = Field({}, description="Fields of rules, by rule name.")
+    quotas: dict[str, QuotaOverride] = Field({}, description="Fields of quotas, by quota name.")
+    credentials: tuple[Digest, ...] = Field(
+        (), description="Digests of the only credentials that it is used with."
+    )
+
+    @field_validator("credentials")
+    @classmethod
+    def _some(cls, digests: tuple[str, ...]) -> tuple[str, ...]:
+        if not digests:
+            raise wrong("nothing could be used with the account; add a digest, or leave it out.")
+        return digests
 
 
-class Settings(_Section):
+class Settings(Section):
     """Everything that can be configured."""
 
     upstream: str | None = Field(None, description="Base URL of the service.")
@@ -184,6 +200,16 @@ class Settings(_Section):
     redact: Redact = Field(Redact(), description="Secrets.")
     orders: Orders = Field(Orders(), description="Reading.")
     rules: Rules = Field(Rules(), description="Rule files, and fields of rules by rule name.")
+    quotas: tuple[QuotaSection, ...] = Field((), description="What accounts may order.")
+    quota_headers: Literal["refusals", "always", "never"] = Field(
+        "refusals", description="Which answers tell of quotas in RateLimit fields."
+    )
+    quota_refunds: tuple[ServerError, ...] = Field(
+        (), description="5xx statuses of the service that are known to cost nothing."
+    )
+    v2_orders: Literal["refuse", "pass"] = Field(
+        "refuse", description="Version 2 orders, whose cost nobody knows, where a quota enforces."
+    )
     accounts: dict[AccountId, Account] = Field({}, description="Overrides, by account id.")
 
     _sources: Sources = PrivateAttr(default_factory=Sources)

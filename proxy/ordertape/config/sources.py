@@ -45,7 +45,8 @@ class Sources:
     def _located(self, problem: Problem, lines: Mapping[str, int]) -> Problem:
         if problem.place is not None or not problem.key:
             return problem
-        setting = _nearest(problem.key, self.places)
+        table = problem.key.rpartition(".")[0]
+        setting = _nearest(problem.key, self.places) or _nearest(table, self.places)
         if setting is None:
             return problem
         name = self.places[setting].name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,18 +21,28 @@ class _Statement:
     first: int
     last: int
     heading: bool
+    of_array: bool
     tree: Mapping[str, Any]
 
 
 def lines_of(text: str) -> Mapping[str, int]:
-    """The line where each dotted key is set, and that of each table's heading."""
+    """The line where each dotted key is set, and that of each table's heading.
+
+    The tables of an array are counted from 0, as in `quotas.0.name`.
+    """
     found: dict[str, int] = {}
+    count: Counter[str] = Counter()
     table = ""
     for statement in _statements(text):
         keys = list(_keys(statement.tree))
         if statement.heading:
-            table = f"{keys[-1]}."
-            found.setdefault(keys[-1], statement.first)
+            name = keys[-1]
+            found.setdefault(name, statement.first)
+            if statement.of_array:
+                name = f"{name}.{count[name]}"
+                count[keys[-1]] += 1
+                found[name] = statement.first
+            table = f"{name}."
         else:
             for key in keys:
                 found.setdefault(table + key, statement.first)
@@ -59,7 +70,8 @@ def _statements(text: str) -> Iterator[_Statement]:
             tree = tomllib.loads(taken)
         except tomllib.TOMLDecodeError:
             continue  # its end is further down
-        yield _Statement(first, number, taken.lstrip().startswith("["), tree)
+        said = taken.lstrip()
+        yield _Statement(first, number, said.startswith("["), said.startswith("[["), tree)
         first, taken = number + 1, ""
 
 
@@ -67,6 +79,5 @@ def _keys(tree: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
     """Every dotted key, a table's before those of what is in it."""
     for key, value in tree.items():
         yield f"{prefix}{key}"
-        inner = value[-1] if isinstance(value, list) and value else value
-        if isinstance(inner, dict):
-            yield from _keys(inner, f"{prefix}{key}.")
+        if isinstance(value, dict):
+            yield from _keys(value, f"{prefix}{key}.")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Container, Iterator, Mapping
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from ordertape.config.model import Account, Settings
+from ordertape.config.model import Settings
+from ordertape.config.section import WRONG
 from ordertape.errors import Problem
 
 __all__ = ["problems_of", "setting_names"]
@@ -39,6 +40,8 @@ def _problem(error: ErrorDetails, given: Container[str]) -> Problem:
         return Problem(key, f"There is no setting {key}; {_hint(where)}")
     if error["type"] == "dict_type" and where[0] == "rules":
         return Problem(key, f"The setting {key} is not a table of a rule's fields; {_hint(where)}")
+    if error["type"] == WRONG:
+        return Problem(key, f"The setting {key} is wrong: {error['msg']}")
     said = _WORDS.get(error["type"], _as_it_is)(error)
     if error["type"] == "value_error" and key not in given:  # a section's own: several settings
         return Problem(key, f"The settings {key} do not fit together: {said}; correct them.")
@@ -74,6 +77,10 @@ def _names_in(table: tuple[int | str, ...]) -> list[str]:
     """The settings and tables that exist in this one."""
     model: Any = Settings
     for part in table:
-        field = model.model_fields.get(part) if hasattr(model, "model_fields") else None
-        model = field.annotation if field is not None else Account
+        fields = getattr(model, "model_fields", None)
+        if fields is None:  # a table or an array of them
+            *first, last = get_args(model) or (None,)
+            model = first[0] if last is Ellipsis else last
+        else:
+            model = fields[str(part)].annotation if part in fields else None
     return list(getattr(model, "model_fields", {}))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from ordertape.model import Exchange, Outcome
+from ordertape.quota import Quota, Reservation
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,14 @@ class Pause:
     at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """An exchange that is on disk: the handle to settle it by, and what its order reserved."""
+
+    handle: int
+    reservation: Reservation | None = None
+
+
 class Store(Protocol):
     """Durable when a coroutine returns; a failure to record raises UnavailableError."""
 
@@ -36,8 +46,12 @@ class Store(Protocol):
         if its intent lands late, and else the refusal is queued.
         """
 
-    async def open(self, exchange: Exchange) -> int:
-        """Record the intent, PENDING; return the handle that `settle` wants."""
+    async def open(self, exchange: Exchange, quotas: Sequence[Quota] = ()) -> Intent:
+        """Record the intent, PENDING, and count its cost against every quota, in one step.
+
+        Errors: OverQuotaError where one of them has no room for it; it is then recorded as
+        refused, and counts for nothing.
+        """
 
     async def settle(self, handle: int, exchange_id: str, outcome: Outcome) -> None:
         """Record how it ended.

@@ -9,27 +9,40 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from ordertape.model import TRANSITIONS, Exchange, Headers, Message, Outcome, State, move
-from ordertape.store import Pause
+from ordertape.errors import NeverFitsError, OverQuotaError, RefusedError
+from ordertape.model import (
+    TRANSITIONS,
+    Exchange,
+    Headers,
+    Message,
+    Outcome,
+    State,
+    Violation,
+    move,
+)
+from ordertape.quota import Quota, Reservation, refusal, said, unpriced
+from ordertape.store import Intent, Pause
 from ordertape.store.chain import Head, canonical_json, framed_pieces, link
 from ordertape.store.connection import sqlite3
+from ordertape.store.ledger import STATEMENTS, Ledger
 
-__all__ = ["Batch", "NotMovedError", "dump_headers", "load_headers"]
+__all__ = ["Batch", "NotMovedError", "dump_headers", "is_assumed", "load_headers"]
 
 _COLUMNS = (
     *("seq", "id", "state", "kind", "origin", "upstream", "method", "target", "account"),
     *("order_type", "customer_order_id", "order_id", "quantity", "cost", "status", "reason"),
     *("charge", "received_at", "settled_at", "peer", "delivered", "match_key"),
-    *("rules_version", "software", "boot"),
+    *("rules_version", "software", "boot", "used", "counted_at", "held"),
 )
 _INSERT_EXCHANGE = (
     f"INSERT INTO exchange ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608 - names from the line above
 )
 _SETTLE = """UPDATE exchange SET state = ?, settled_at = ?, status = ?, reason = ?, charge = ?,
-    order_id = ? WHERE seq = ? AND id = ? AND state IN (?, ?)"""
+    order_id = ?, used = ?, held = ? WHERE seq = ? AND id = ? AND state IN (?, ?)"""
 _INSERT_MESSAGE = """INSERT INTO message
     (exchange, part, line, headers, body, length, sha256, truncated)
     VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
@@ -57,8 +70,12 @@ _FROM = {
 }
 """For each state, those that may move to it."""
 
+_LISTS_ITS_NUMBERS = "ExistingTelephoneNumberOrderType"
 _LARGEST = 2**63 - 1
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+_COUNTS_NOTHING: Mapping[str, int | None] = {"used": None, "counted_at": None, "held": 0}
 
 
 class NotMovedError(Exception):
@@ -68,18 +85,36 @@ class NotMovedError(Exception):
 class Batch:
     """The rows of one transaction. Methods plan; `write` executes, and plans nothing.
 
-    `software` and `boot` are noted with every exchange.
+    `software` and `boot` are noted with every exchange; `ledger` is what quotas are judged by.
     """
 
-    def __init__(self, head: Head, software: str, boot: str) -> None:
+    def __init__(self, head: Head, ledger: Ledger, software: str, boot: str) -> None:
         self.head = head
+        self.ledger = ledger
         self._software = software
         self._boot = boot
         self._rows: dict[str, list[Sequence[Any]]] = {}
+        # By account, for the last one of it is in force, whatever the order of the statements.
+        self._pauses: dict[str | None, tuple[str, Sequence[Any]]] = {}
 
-    def open(self, exchange: Exchange) -> int:
-        """Plan an intent; return the exchange's number."""
-        return self._add_exchange(exchange, move(None, State.PENDING), None)
+    def open(self, exchange: Exchange, quotas: Sequence[Quota] = ()) -> Intent | RefusedError:
+        """Plan an intent, or the refusal of an order for which a quota has no room."""
+        account, cost = _text(exchange.account), _integer(exchange.cost)
+        if account is None or cost is None:
+            barring = None if account is None else self.ledger.first_limit(account, quotas)
+            if account is not None and barring is not None:
+                return self._refuse(exchange, unpriced(account, barring))
+            return Intent(self._add_exchange(exchange, move(None, State.PENDING), None))
+        assumed = is_assumed(exchange.quantity, exchange.order_type)
+        reservation = self.ledger.reserve(account, quotas, cost, assumed=assumed)
+        exchange = replace(exchange, violations=(*exchange.violations, *_overruns(reservation)))
+        refused = refusal(reservation)
+        if refused is not None:
+            return self._refuse(exchange, refused)
+        counts = {"used": cost, "counted_at": reservation.at, "held": 1}
+        return Intent(
+            self._add_exchange(exchange, move(None, State.PENDING), None, counts), reservation
+        )
 
     def refuse(self, exchange: Exchange, outcome: Outcome) -> int:
         """Plan a refusal, intent and outcome at once."""
@@ -92,6 +127,7 @@ class Batch:
     def settle(self, seq: int, exchange_id: str, outcome: Outcome) -> None:
         """Plan an outcome. `write` raises NotMovedError where no row of `TRANSITIONS` allows it."""
         before = _FROM[outcome.state] or ("",)
+        used, held = self.ledger.settled(seq, exchange_id, outcome)
         self._row(
             _SETTLE,
             outcome.state.value,
@@ -100,12 +136,14 @@ class Batch:
             _text(outcome.reason),
             outcome.charge,
             _text(outcome.order_id),
+            used,
+            int(held),
             seq,
             exchange_id,
             before[0],
             before[-1],
         )
-        payload = _outcome_facts(outcome)
+        payload = {**_outcome_facts(outcome), "used": used, "held": int(held)}
         if outcome.streamed is not None:
             whole = outcome.streamed
             self._row(_STREAMED, whole.length, whole.sha256, int(whole.truncated), seq)
@@ -128,13 +166,13 @@ class Batch:
     def pause(self, pause: Pause) -> None:
         """Plan an emergency stop."""
         row = (_text(pause.account), _text(pause.reason), _text(pause.operator), pause.at)
-        self._row(_PAUSE, *row)
+        self._pauses[row[0]] = (_PAUSE, row)
         facts = dict(zip(("account", "reason", "operator"), row, strict=False))
         self.event("paused", None, pause.at, facts)
 
     def resume(self, account: str, reason: str, operator: str, at: int) -> None:
         """Plan the end of an emergency stop."""
-        self._row(_RESUME, _text(account))
+        self._pauses[_text(account)] = (_RESUME, (_text(account),))
         facts = {"account": _text(account), "reason": _text(reason), "operator": _text(operator)}
         self.event("resumed", None, at, facts)
 
@@ -152,6 +190,8 @@ class Batch:
 
         Errors: NotMovedError, and SQLite's own; the caller rolls back.
         """
+        for statement, row in (*self._pauses.values(), *self.ledger.rows()):
+            self._rows.setdefault(statement, []).append(row)
         for statement in _ORDER:
             rows = self._rows.get(statement)
             if rows:
@@ -159,10 +199,20 @@ class Batch:
                 if statement is _SETTLE and changed != len(rows):
                     raise NotMovedError
 
+    def _refuse(self, exchange: Exchange, error: RefusedError) -> RefusedError:
+        self.refuse(exchange, Outcome(error.state, self.ledger.now, error.status, str(error)))
+        return error
+
     def _row(self, statement: str, *values: str | bytes | int | None) -> None:
         self._rows.setdefault(statement, []).append(values)
 
-    def _add_exchange(self, exchange: Exchange, state: State, outcome: Outcome | None) -> int:
+    def _add_exchange(
+        self,
+        exchange: Exchange,
+        state: State,
+        outcome: Outcome | None,
+        counts: Mapping[str, int | None] = _COUNTS_NOTHING,
+    ) -> int:
         seq = self.head.exchange + 1
         self.head = Head(self.head.event, self.head.hash, seq)
         facts = {
@@ -182,6 +232,7 @@ class Batch:
             "rules_version": exchange.rules_version,
             "software": self._software,
             "boot": self._boot,
+            **counts,
         }
         ended: dict[str, Any] = {"state": state.value}
         if outcome is not None:
@@ -251,6 +302,7 @@ _ORDER = (
     _DELIVERED,
     _PAUSE,
     _RESUME,
+    *STATEMENTS,
     _INSERT_EVENT,
 )
 """Rows that are referred to come first, and what may turn out illegal before the rest."""
@@ -267,6 +319,22 @@ def load_headers(text: str) -> Headers:
     return Headers.of(
         (name.encode("latin-1"), value.encode("latin-1")) for name, value in json.loads(text)
     )
+
+
+def is_assumed(quantity: int | None, order_type: str | None) -> bool:
+    """Whether an order costs what a search without a Quantity counts for."""
+    return quantity is None and order_type != _LISTS_ITS_NUMBERS
+
+
+def _overruns(reservation: Reservation) -> Iterator[Violation]:
+    """What quotas have no room for, kept beside what rules found; shadow quotas only warn."""
+    for standing in reservation.standings:
+        if not standing.fits:
+            error = NeverFitsError if standing.never_fits else OverQuotaError
+            severity = "enforce" if standing.refuses else "warn"
+            sentence = said(reservation, standing)
+            rule = f"quota {standing.quota.name}"
+            yield Violation(rule, error.code, "/Order", 0, sentence, severity)
 
 
 def _outcome_facts(outcome: Outcome) -> dict[str, Any]:

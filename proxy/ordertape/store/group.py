@@ -1,8 +1,8 @@
 """Group commit: everything that waited during the last one becomes one transaction.
 
 Jobs are written in the order they came. A job that cannot be written (an illegal transition, an id
-that exists) fails alone: the group is then written again, each job under a SAVEPOINT of its own.
-What a job must ask of the database before its rows are planned belongs under that SAVEPOINT too.
+that exists, what must see others' rows written) fails alone: the group is then written again, each
+job under a SAVEPOINT of its own, with a batch that reads what those before it have written.
 """
 
 from __future__ import annotations
@@ -16,9 +16,11 @@ from typing import Any
 
 from ordertape.model import IllegalTransitionError, State, move
 from ordertape.store.batch import Batch, NotMovedError
-from ordertape.store.chain import Head, read_head
+from ordertape.store.chain import read_head
 from ordertape.store.connection import sqlite3
 from ordertape.store.emergency import Spilled
+from ordertape.store.ledger import Ledger
+from ordertape.transcript import moment
 
 __all__ = ["Done", "Fate", "Job", "NotWrittenError", "Stamp", "commit", "is_fault_of_the_store"]
 
@@ -46,15 +48,16 @@ class Fate(enum.Enum):
 class Job:
     """One thing to be written. `plan` gathers its rows; what it returns is the future's result.
 
-    `exchange_id` is set for intents, `spill` for outcomes. `size` is in bytes, about. `after` is
-    called in the loop once it is committed, whether anyone waits for it or not.
+    `exchange_id` and `account` are set for intents, `spill` for outcomes. `size` is in bytes,
+    about. `after` is called in the loop once it is committed, whether anyone waits for it or not.
     """
 
-    plan: Callable[[Batch], int | None]
+    plan: Callable[[Batch], Any]
     fate: Fate
     size: int = 0
     future: asyncio.Future[Any] | None = None
     exchange_id: str | None = None
+    account: str | None = None
     spill: Spilled | None = None
     timer: asyncio.TimerHandle | None = None
     after: Callable[[], None] | None = None
@@ -84,14 +87,19 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """What is noted with every exchange: the gateway's version, and which run of it."""
+    """What is noted with every exchange: the gateway's version, and which run of it.
+
+    `clock` tells microseconds since 1970 UTC; quotas are judged by it.
+    """
 
     software: str
     boot: str
+    clock: Callable[[], int] = moment
 
-    def batch(self, head: Head) -> Batch:
-        """An empty batch after this head."""
-        return Batch(head, self.software, self.boot)
+    def batch(self, connection: sqlite3.Connection) -> Batch:
+        """An empty batch after all that this transaction sees."""
+        ledger = Ledger(connection, self.clock())
+        return Batch(read_head(connection), ledger, self.software, self.boot)
 
 
 def commit(connection: sqlite3.Connection, jobs: Sequence[Job], stamp: Stamp) -> list[Done]:
@@ -134,7 +142,11 @@ def _transaction(
 
 
 def _together(connection: sqlite3.Connection, jobs: Sequence[Job], stamp: Stamp) -> list[Done]:
-    batch = stamp.batch(read_head(connection))
+    batch = stamp.batch(connection)
+    batch.ledger.foresee(
+        [job.account for job in jobs if job.account is not None],
+        [job.spill.seq for job in jobs if job.spill is not None],
+    )
     done = [Done(job, job.plan(batch)) for job in jobs]
     batch.write(connection)
     return done
@@ -147,7 +159,7 @@ def _one_by_one(connection: sqlite3.Connection, jobs: Sequence[Job], stamp: Stam
 def _alone(connection: sqlite3.Connection, job: Job, stamp: Stamp) -> Done:
     connection.execute("SAVEPOINT job")
     try:
-        batch = stamp.batch(read_head(connection))
+        batch = stamp.batch(connection)
         done = Done(job, job.plan(batch))
         batch.write(connection)
     except NotMovedError as error:

@@ -12,8 +12,9 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from ordertape.errors import UnavailableError
+from ordertape.errors import StartUpError, UnavailableError
 from ordertape.model import IllegalTransitionError, Outcome, State
+from ordertape.store import Intent
 from ordertape.store.batch import Batch
 from ordertape.store.emergency import EmergencyFile, Spilled
 from ordertape.store.group import Done, Fate, Job, NotWrittenError
@@ -23,6 +24,10 @@ from ordertape.store.writer import Writer, outcome_job
 from ordertape.transcript import moment
 
 __all__ = ["Inbox", "cannot_record"]
+
+
+_SENTENCES = (UnavailableError, IllegalTransitionError, NotWrittenError, StartUpError)
+"""Errors that callers know as they are."""
 
 
 def cannot_record(error: NotWrittenError) -> UnavailableError:
@@ -64,19 +69,22 @@ class Inbox:
 
     async def written(
         self,
-        plan: Callable[[Batch], int | None],
+        plan: Callable[[Batch], Any],
         size: int,
         *,
         intent: str | None = None,
+        account: str | None = None,
         after: Callable[[], None] | None = None,
-    ) -> int | None:
+    ) -> Any:  # noqa: ANN401 - whatever was planned
         """Write it, in bounded time, and return what `plan` returned; `after` as in `Job`.
 
-        `intent` is the exchange's id where it is one: an intent whose caller did not stay is ended
-        as FAILED, for nothing was sent. Errors: NotWrittenError.
+        `intent` is the exchange's id where it is one, and `account` whose it is: an intent whose
+        caller did not stay is ended as FAILED, for nothing was sent. Errors: NotWrittenError.
         """
-        future: asyncio.Future[int | None] = self._loop.create_future()
-        job = Job(plan, Fate.REFUSED, size, future, exchange_id=intent, after=after)
+        future: asyncio.Future[Any] = self._loop.create_future()
+        job = Job(
+            plan, Fate.REFUSED, size, future, exchange_id=intent, account=account, after=after
+        )
         self._submit_for_a_while(job)
         try:
             return await future
@@ -85,7 +93,7 @@ class Inbox:
                 self._never_sent(job, intent, future.result())
             raise
 
-    def leave(self, plan: Callable[[Batch], int | None], size: int) -> None:
+    def leave(self, plan: Callable[[Batch], Any], size: int) -> None:
         """Have it written if that can be done in time; nobody waits for it."""
         self._submit_for_a_while(Job(plan, Fate.REFUSED, size))
 
@@ -95,7 +103,7 @@ class Inbox:
         self._settle(Spilled(seq, exchange_id, outcome), future)
         return future
 
-    def record(self, plan: Callable[[Batch], int | None], size: int) -> asyncio.Future[None]:
+    def record(self, plan: Callable[[Batch], Any], size: int) -> asyncio.Future[None]:
         """Queue what may be dropped; the future is done when it was written or dropped."""
         future: asyncio.Future[None] = self._loop.create_future()
         self._queued += size
@@ -226,10 +234,10 @@ class Inbox:
         elif job.exchange_id is not None:
             self._never_sent(job, job.exchange_id, one.result)
 
-    def _never_sent(self, job: Job, exchange_id: str, seq: int | None) -> None:
+    def _never_sent(self, job: Job, exchange_id: str, planned: object) -> None:
         """End an intent whose caller did not stay for it, and so sent nothing."""
-        if seq is None or job.future is None:
-            return
+        if not isinstance(planned, Intent) or job.future is None:
+            return  # it was refused, and is recorded as that
         at = moment()
         error = None if job.future.cancelled() else job.future.exception()
         if isinstance(error, NotWrittenError):
@@ -238,7 +246,7 @@ class Inbox:
         else:
             reason = "Nobody waited for the intent to be recorded; nothing was sent."
             outcome = Outcome(State.FAILED, at, reason=reason)
-        spill = Spilled(seq, exchange_id, outcome)
+        spill = Spilled(planned.handle, exchange_id, outcome)
         if self._closed:
             self._leave_behind(spill)
         else:
@@ -288,7 +296,7 @@ def _give(future: asyncio.Future[Any], one: Done) -> None:
     error = one.error
     if error is None:
         future.set_result(one.result)
-    elif isinstance(error, UnavailableError | IllegalTransitionError | NotWrittenError):
+    elif isinstance(error, _SENTENCES):
         future.set_exception(error)
     elif one.job.fate is Fate.REFUSED:
         future.set_exception(NotWrittenError(str(error)))

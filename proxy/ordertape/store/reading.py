@@ -17,7 +17,7 @@ from typing import Any, Self
 from ordertape.errors import StartUpError
 from ordertape.model import Charge, Edit, Kind, Message, Origin, State, Violation
 from ordertape.store import Pause
-from ordertape.store.batch import load_headers
+from ordertape.store.batch import is_assumed, load_headers
 from ordertape.store.connection import connect_reader, sqlite3
 from ordertape.store.schema import check_identity
 
@@ -50,7 +50,11 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One exchange, as the table `exchange` has it, with its edits and violations."""
+    """One exchange, as the table `exchange` has it, with its edits and violations.
+
+    It counts for `used` telephone numbers from `counted_at` on, None where for nothing, and is
+    `held` while it is not known for how many it will.
+    """
 
     seq: int
     id: str
@@ -77,8 +81,16 @@ class Row:
     rules_version: str
     software: str
     boot: str
+    used: int | None = None
+    counted_at: int | None = None
+    held: bool = False
     edits: tuple[Edit, ...] = ()
     violations: tuple[Violation, ...] = ()
+
+    @property
+    def assumed(self) -> bool:
+        """Whether the cost is what a search without a Quantity counts for."""
+        return self.cost is not None and is_assumed(self.quantity, self.order_type)
 
     @property
     def duration_ms(self) -> float | None:
@@ -253,7 +265,9 @@ class Reader:
                 "name another file with --db, or restore a backup."
             ) from error
 
-    def _all(self, statement: str, values: Sequence[Any]) -> Sequence[tuple[Any, ...]]:
+    def _all(
+        self, statement: str, values: Sequence[Any] | Mapping[str, Any]
+    ) -> Sequence[tuple[Any, ...]]:
         with self._readable():
             found: Sequence[tuple[Any, ...]] = self._connection.execute(
                 statement, values
@@ -338,4 +352,5 @@ def _row(columns: Sequence[Any], edits: tuple[Edit, ...], violations: tuple[Viol
     values["origin"] = Origin(values["origin"])
     values["charge"] = None if values["charge"] is None else Charge(values["charge"])
     values["delivered"] = None if values["delivered"] is None else bool(values["delivered"])
+    values["held"] = bool(values["held"])
     return Row(**values, edits=edits, violations=violations)

@@ -100,11 +100,80 @@ _VIEWS = (
 )
 
 
+_QUOTA_TABLES = (
+    # What an order counts for: `used` telephone numbers from `counted_at` on, NULL where it counts
+    # for nothing; `held` 1 until it is known what became of it. Mutable: used, held.
+    # Orders from before this migration count for nothing: quotas count from it on, so that what the
+    # chain of events says of those orders stays true. `quota adjust` adds what they have used.
+    "ALTER TABLE exchange ADD COLUMN used INTEGER",
+    "ALTER TABLE exchange ADD COLUMN counted_at INTEGER",
+    "ALTER TABLE exchange ADD COLUMN held INTEGER NOT NULL DEFAULT 0",
+    """CREATE INDEX exchange_counted ON exchange(account, counted_at) WHERE used IS NOT NULL""",
+    # What operators changed, among all that ever happened.
+    "CREATE INDEX event_quota ON event(seq) WHERE kind GLOB 'quota-*'",
+    # What counts in each window of a quota that an order has met, in its unit: a sum over exchange
+    # and adjustment, see store/ledger.py. `held` is the part of `used` that is not settled.
+    # `win` names the window, `ends` is its first moment no more (2^63-1 where it rolls), `at` the
+    # last moment it was asked about; `warned` 1 once the log has warned.
+    """CREATE TABLE quota (
+        account TEXT NOT NULL, ends INTEGER NOT NULL, policy TEXT NOT NULL, unit TEXT NOT NULL,
+        win TEXT NOT NULL, starts INTEGER NOT NULL, used INTEGER NOT NULL, held INTEGER NOT NULL,
+        at INTEGER NOT NULL, warned INTEGER NOT NULL,
+        PRIMARY KEY (account, ends, policy, unit, win)
+    ) STRICT, WITHOUT ROWID""",
+    # The moment up to which a burst's rate is booked, as of `at` by the wall clock.
+    """CREATE TABLE burst (
+        account TEXT NOT NULL, policy TEXT NOT NULL, booked INTEGER NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (account, policy)
+    ) STRICT, WITHOUT ROWID""",
+    # Limits set by an operator, which win over the file's; `allowed` NULL is unlimited.
+    """CREATE TABLE quota_limit (
+        account TEXT NOT NULL, policy TEXT NOT NULL, allowed INTEGER,
+        operator TEXT NOT NULL, reason TEXT NOT NULL, at INTEGER NOT NULL,
+        PRIMARY KEY (account, policy)
+    ) STRICT, WITHOUT ROWID""",
+    # So much more than the limit, until a moment. Two may be of one moment.
+    """CREATE TABLE quota_boost (
+        seq INTEGER PRIMARY KEY,
+        account TEXT NOT NULL, policy TEXT NOT NULL, at INTEGER NOT NULL, amount INTEGER NOT NULL,
+        until INTEGER NOT NULL, operator TEXT NOT NULL, reason TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX quota_boost_account ON quota_boost(account, until)",
+    # What an operator has added to what counts, or taken from it, at that moment of the account,
+    # which stands still where the clock was set back: two may be of one moment. `win` is the window
+    # that it was said of; what was taken away counts in that one only.
+    """CREATE TABLE adjustment (
+        seq INTEGER PRIMARY KEY,
+        account TEXT NOT NULL, policy TEXT NOT NULL, unit TEXT NOT NULL, win TEXT NOT NULL,
+        at INTEGER NOT NULL, amount INTEGER NOT NULL, operator TEXT NOT NULL, reason TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX adjustment_account ON adjustment(account, policy, at)",
+)
+
+_QUOTA_VIEWS = (
+    """CREATE VIEW quota_usage AS SELECT
+        account, policy, unit, win AS "window",
+        strftime('%Y-%m-%dT%H:%M:%SZ', starts / 1000000, 'unixepoch') AS starts,
+        CASE WHEN ends < 9223372036854775807
+            THEN strftime('%Y-%m-%dT%H:%M:%SZ', ends / 1000000, 'unixepoch') END AS ends,
+        used, used - held AS settled, held
+    FROM quota""",
+)
+
+
 @SCHEMA()
 def first_tables(database: Database) -> None:
     """Exchanges with their messages, edits and violations; events; pauses; three views."""
     database.execute(f"PRAGMA application_id={APPLICATION_ID}")
     for statement in (*_TABLES, *_INDEXES, *_VIEWS):
+        database.execute(statement)
+
+
+@SCHEMA()
+def quotas(database: Database) -> None:
+    """What orders count for, the sums of that by account and window, and changes to limits."""
+    for statement in (*_QUOTA_TABLES, *_QUOTA_VIEWS):
         database.execute(statement)
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+
+from ordertape.transcript import moment
 
 __all__ = ["StoreSettings"]
 
@@ -19,7 +22,8 @@ class StoreSettings:
     `min_free` bytes on the disk nothing new is taken; `ballast` bytes more are held back for the
     outcomes of orders already sent. `busy_timeout` is how long another program's lock is waited
     for (`lock_wait`, where the deadline is short), `retry_interval` how often a failing store is
-    tried, `delivery_interval` how long notes of deliveries are gathered.
+    tried, `delivery_interval` how long notes of deliveries are gathered. `clock` tells the moment
+    that quotas are judged by, in microseconds since 1970 UTC.
     """
 
     durability: Literal["normal", "strict"] = "normal"
@@ -32,6 +36,7 @@ class StoreSettings:
     busy_timeout: float = 2.0
     retry_interval: float = 0.25
     delivery_interval: float = 0.1
+    clock: Callable[[], int] = moment
 
     @property
     def lock_wait(self) -> float:

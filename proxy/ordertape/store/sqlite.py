@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from ordertape import __version__
-from ordertape.errors import UnavailableError
+from ordertape.errors import RefusedError, UnavailableError
 from ordertape.model import Exchange, Outcome
-from ordertape.store import Health, Pause
+from ordertape.quota import Quota
+from ordertape.store import Health, Intent, Pause
 from ordertape.store.batch import Batch
 from ordertape.store.group import NotWrittenError, Stamp
 from ordertape.store.inbox import Inbox, cannot_record
@@ -60,7 +62,7 @@ class SqliteStore:
 
         Errors: StartUpError, also when another process writes it.
         """
-        stamp = Stamp(__version__, str(uuid.uuid4()))
+        stamp = Stamp(__version__, str(uuid.uuid4()), settings.clock)
         return cls(await asyncio.to_thread(open_to_write, path, settings, stamp), settings, stamp)
 
     @property
@@ -68,10 +70,19 @@ class SqliteStore:
         """How many records of safe requests a failing store dropped."""
         return self._writer.losses.total
 
-    async def open(self, exchange: Exchange) -> int:
-        """Record the intent, PENDING; return its number. Errors: UnavailableError."""
-        seq = await self._written(lambda batch: batch.open(exchange), exchange, exchange.id)
-        return seq or 0
+    async def open(self, exchange: Exchange, quotas: Sequence[Quota] = ()) -> Intent:
+        """Record the intent, PENDING, and count its cost against every quota, in one step.
+
+        Errors: OverQuotaError where one of them has no room for it; it is then recorded as
+        refused, and counts for nothing. UnavailableError.
+        """
+        planned = await self._written(
+            lambda batch: batch.open(exchange, quotas), exchange, exchange.id
+        )
+        if isinstance(planned, RefusedError):
+            raise planned
+        intent: Intent = planned
+        return intent
 
     async def refuse(self, exchange: Exchange, outcome: Outcome) -> None:
         """Record a refused request in one write. Errors: UnavailableError.
@@ -157,6 +168,20 @@ class SqliteStore:
             ) from error
         return True
 
+    async def change(self, plan: Callable[[Batch], dict[str, Any]]) -> dict[str, Any]:
+        """Carry out what an operator changes, one of `store.changes`; what it returned.
+
+        Errors: StartUpError where it cannot be done; UnavailableError when it was not recorded.
+        """
+        try:
+            changed: dict[str, Any] = await self._inbox.written(plan, 512)
+        except NotWrittenError as error:
+            perhaps = "may yet be" if error.may_land else "is not"
+            raise UnavailableError(
+                f"The change {perhaps} recorded ({error}); see what is in force, and try again."
+            ) from error
+        return changed
+
     def paused(self, account: str | None) -> Pause | None:
         """The stop that concerns this account, from memory; None where there is none."""
         general = self._pauses.get("*")
@@ -196,11 +221,12 @@ class SqliteStore:
                 tell("error", "store-not-closed", db=str(self._path), reason="A write hangs.")
 
     async def _written(
-        self, plan: Callable[[Batch], int], exchange: Exchange, intent: str | None = None
-    ) -> int | None:
+        self, plan: Callable[[Batch], Any], exchange: Exchange, intent: str | None = None
+    ) -> Any:  # noqa: ANN401 - whatever was planned
         self._require_health()
         try:
-            return await self._inbox.written(plan, _size(exchange), intent=intent)
+            account = None if intent is None else exchange.account
+            return await self._inbox.written(plan, _size(exchange), intent=intent, account=account)
         except NotWrittenError as error:
             raise cannot_record(error) from error
 

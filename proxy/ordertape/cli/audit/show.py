@@ -19,7 +19,7 @@ from ordertape.cli.options import Word, store_options
 from ordertape.cli.terminal import printable, quoted
 from ordertape.errors import RefusedError
 from ordertape.model import Message, State
-from ordertape.store.reading import Full, Reader
+from ordertape.store.reading import Full, Reader, Row
 
 _PARTS = {
     "received": "Request as received",
@@ -87,7 +87,8 @@ def _lines(full: Full) -> Iterator[str]:
         "customer order id": row.customer_order_id,
         "order id": row.order_id,
         "quantity": row.quantity,
-        "cost": row.cost,
+        "cost": _cost(row),
+        "counts": None if row.cost is None else _counts(row),
         "charge": None if row.charge is None else row.charge.value,
         "peer": row.peer,
         "delivered": {True: "yes", False: "no", None: None}[row.delivered],
@@ -117,6 +118,21 @@ def _lines(full: Full) -> Iterator[str]:
         yield from _difference(full.messages["received"], full.messages["sent"])
     yield from ("", "Timeline")
     yield from (f"  {moment(event.at)} {event.kind}" for event in full.events)
+
+
+def _cost(row: Row) -> str | None:
+    if row.cost is None:
+        return None
+    return f"{row.cost} (no Quantity: counted as {row.cost})" if row.assumed else str(row.cost)
+
+
+def _counts(row: Row) -> str:
+    """What quotas count it for."""
+    if row.used is None or row.counted_at is None:
+        return "nothing"
+    held = ", held until it is known what became of it" if row.held else ""
+    many = "1 number" if row.used == 1 else f"{row.used} numbers"
+    return f"{many}, from {moment(row.counted_at)} on{held}"
 
 
 def _message_lines(message: Message) -> Iterator[str]:

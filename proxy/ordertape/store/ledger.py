@@ -1,0 +1,624 @@
+"""The quota ledger inside one transaction: what counts, and what an order may still have.
+
+What an order counts for stands in its own row (`exchange.used`, `counted_at`, `held`); a row of
+`quota` is the sum of those of one account in one window, kept so that no order has to add them up.
+So for every row of `quota`, whatever the configuration has been in the meantime:
+
+    used = numbers, or orders, that count and have starts <= counted_at < ends
+           + what operators have added to that quota in the same time, in its unit
+           - what they have taken from it in this very window
+
+What was added counts in whatever window the quota gets, as orders do. What was taken away does not:
+an hour that a day's correction fell into would be left with less than nothing, and so with room
+that nobody meant to give. For the same reason no more can be taken than is settled: the held part
+may still be refunded.
+
+A row that is not there, for a new window or a new quota, is made from the exchanges themselves.
+The one writer's transaction is what makes reading, deciding and counting one step.
+Source: reference page quotas, section 2; the design's Quotas.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from operator import add
+from typing import Any, NamedTuple
+
+from ordertape.model import Charge, Outcome, State
+from ordertape.quota import Boost, Burst, Quota, Reservation, Rolling, Standing, Unit
+from ordertape.quota.window import FOREVER, SECOND
+from ordertape.store.connection import sqlite3
+
+__all__ = ["STATEMENTS", "Ledger", "NotTogetherError", "Stand"]
+
+_OF_ACCOUNTS = """SELECT json_group_array(json_array(
+        account, kind, name, value, unit, win, starts, used, held, at, warned)) FROM (
+    SELECT account, 'counter' AS kind, policy AS name, ends AS value, unit, win, starts, used, held,
+        at, warned FROM json_each(?1) CROSS JOIN quota ON account = json_each.value AND ends > ?2
+    UNION ALL SELECT account, 'burst', policy, booked, at, 0, 0, 0, 0, 0, 0
+        FROM json_each(?1) CROSS JOIN burst ON account = json_each.value
+    UNION ALL SELECT account, 'limit', policy, allowed, 0, 0, 0, 0, 0, 0, 0
+        FROM json_each(?1) CROSS JOIN quota_limit ON account = json_each.value
+    UNION ALL SELECT account, 'boost', policy, amount, until, 0, 0, 0, 0, 0, 0
+        FROM json_each(?1) CROSS JOIN quota_boost ON account = json_each.value AND until > ?2)"""
+_STANDS = """SELECT json_group_array(json_array(
+        seq, exchange.id, account, counted_at, used, held))
+    FROM json_each(?) CROSS JOIN exchange ON seq = json_each.value"""
+_SAVE_COUNTERS = """INSERT INTO quota
+    (account, ends, policy, unit, win, starts, used, held, at, warned)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
+        value ->> 6, value ->> 7, value ->> 8, value ->> 9 FROM json_each(?) WHERE TRUE
+    ON CONFLICT (account, ends, policy, unit, win) DO UPDATE SET starts = excluded.starts,
+    used = excluded.used, held = excluded.held, at = excluded.at, warned = excluded.warned"""
+_COUNT = """UPDATE quota SET used = used + iif(unit = 'numbers', ?3, ?5),
+        held = held + iif(unit = 'numbers', ?4, ?6), at = max(at, ?2)
+    WHERE account = ?1 AND ends > ?2 AND starts <= ?2"""
+_SAVE_BURSTS = """INSERT OR REPLACE INTO burst (account, policy, booked, at)
+    SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?)"""
+_COUNTED = """SELECT counted_at, used, held FROM exchange
+    WHERE account = ? AND used IS NOT NULL AND counted_at >= ? AND counted_at < ?
+    ORDER BY counted_at"""
+_ADJUSTED = """SELECT at, amount FROM adjustment
+    WHERE account = ? AND policy = ? AND unit = ? AND at >= ? AND at < ?
+    AND (amount > 0 OR win = ?) ORDER BY at"""
+_DECIDED = "UPDATE exchange SET used = ?, held = 0 WHERE seq = ?"
+_SET = """INSERT OR REPLACE INTO quota_limit (account, policy, allowed, operator, reason, at)
+    VALUES (?, ?, ?, ?, ?, ?)"""
+_RESET = "DELETE FROM quota_limit WHERE account = ? AND policy = ?"
+_BOOST = """INSERT INTO quota_boost (account, policy, at, amount, until, operator, reason)
+    VALUES (?, ?, ?, ?, ?, ?, ?)"""
+_ADJUST = """INSERT INTO adjustment (account, policy, unit, win, at, amount, operator, reason)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?)"""
+_FIND = "SELECT seq, state, account, counted_at, used, held FROM exchange WHERE id = ?"
+
+STATEMENTS = (_SAVE_COUNTERS, _COUNT, _SAVE_BURSTS, _DECIDED, _SET, _RESET, _BOOST, _ADJUST)
+"""All that `rows` may ask for."""
+
+
+_UNITS = {unit.value: unit for unit in Unit}
+
+
+class NotTogetherError(Exception):
+    """This job must see what others before it in the group have written, and not only planned."""
+
+
+class _Amount(NamedTuple):
+    """What comes to count: telephone numbers and orders, and how many of those are held."""
+
+    used: int
+    held: int
+    orders: int
+    held_orders: int
+
+    def plus(self, other: _Amount) -> _Amount:
+        return _Amount(*map(add, self, other))
+
+
+_NOTHING = _Amount(0, 0, 0, 0)
+
+
+@dataclass(slots=True)
+class _Counter:
+    """A row of `quota`, as it will be; `changed` in more than by what was counted."""
+
+    policy: str
+    unit: Unit
+    win: str
+    starts: int
+    ends: int
+    used: int
+    held: int
+    at: int
+    warned: bool
+    changed: bool = False
+
+    @property
+    def settled(self) -> int:
+        return self.used - self.held
+
+    def holds(self, at: int) -> bool:
+        return self.starts <= at < self.ends
+
+    def reach(self, moment: int) -> None:
+        """Let a rolling window begin early enough for what comes to count again at this moment.
+
+        `starts` is where the first that counts is: before it is nothing, but for what has left.
+        """
+        if self.ends == FOREVER and moment < self.starts:
+            length = int(self.win.rpartition(" ")[2]) * SECOND
+            if moment > self.at - length:
+                self.starts, self.changed = moment, True
+
+    def row(self) -> Sequence[str | int]:
+        """All columns but the account's, in the order of the table."""
+        named = (self.ends, self.policy, self.unit.value, self.win)
+        return (*named, self.starts, self.used, self.held, self.at, int(self.warned))
+
+    def count(self, amount: _Amount) -> None:
+        """Add to it, in its own unit."""
+        by_number = self.unit is Unit.NUMBERS
+        self.used += amount.used if by_number else amount.orders
+        self.held += amount.held if by_number else amount.held_orders
+
+
+@dataclass(slots=True)
+class _Book:
+    """What the transaction has read of one account, and what it will write.
+
+    `at` is the account's moment, which never goes back. `since`: counters that end later have been
+    read. `counts`: what came to count, or no longer does, by its moment. `unwritten`: the moments
+    of all that is not in the tables yet. `moved`: bursts of which a clock that was set back has
+    changed what is booked.
+    """
+
+    account: str
+    at: int
+    since: int = FOREVER
+    counters: list[_Counter] = field(default_factory=list)
+    bursts: dict[str, int] = field(default_factory=dict)
+    moved: dict[str, int] = field(default_factory=dict)
+    booked: dict[str, int] = field(default_factory=dict)
+    limits: dict[str, int | None] = field(default_factory=dict)
+    boosts: dict[str, list[Boost]] = field(default_factory=dict)
+    counts: dict[int, _Amount] = field(default_factory=dict)
+    unwritten: list[int] = field(default_factory=list)
+
+    def count(self, moment: int, amount: _Amount) -> None:
+        """Count it in every window that this moment lies in."""
+        self.unwritten.append(moment)
+        self.counts[moment] = self.counts.get(moment, _NOTHING).plus(amount)
+        for counter in self.counters:
+            if counter.holds(moment):
+                counter.count(amount)
+
+    def take(self, kind: str, policy: str, value: Any, moment: int) -> None:  # noqa: ANN401 - of any table
+        """Take in a row of `burst`, `quota_limit` or `quota_boost`."""
+        if kind == "burst":
+            # A clock that was set back moves what is booked with it, or the bucket would stay as
+            # full as it was until the clock has caught up.
+            back = max(0, moment - self.at)
+            self.bursts[policy] = value - back
+            if back:
+                self.moved[policy] = value - back
+        elif kind == "limit":
+            self.limits[policy] = value
+        else:
+            self.boosts.setdefault(policy, []).append(Boost(value, moment))
+
+    def learn(self, rows: Iterable[Sequence[Any]], since: int) -> None:
+        """Take in rows of `quota`, all that end later than this moment, but for those it knows."""
+        if since < self.since:
+            self.counters += [
+                _Counter(policy, _UNITS[unit], win, starts, ends, used, held, at, bool(warned))
+                for policy, ends, unit, win, starts, used, held, at, warned in rows
+                if ends <= self.since
+            ]
+            self.since = since
+
+    def written(self) -> Sequence[_Counter]:
+        """The counters that have to be written as they are; none where `counts` says it all."""
+        if not any(counter.changed for counter in self.counters):
+            return ()
+        return [
+            counter
+            for counter in self.counters
+            if counter.changed or any(counter.holds(moment) for moment in self.counts)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """What an exchange counts for, as the table `exchange` has it."""
+
+    seq: int
+    state: State
+    account: str
+    counted_at: int | None
+    used: int | None
+    held: bool
+
+
+class Ledger:
+    """Reads and counts in the caller's transaction; `rows` are what is to be written at its end.
+
+    `now` is the transaction's moment, by the wall clock; the time of an account never goes back.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, now: int) -> None:
+        self._connection = connection
+        self.now = now
+        self._books: dict[str, _Book] = {}
+        self._stands: dict[int, Sequence[Any]] = {}
+        self._loose: dict[str, dict[int, _Amount]] = {}
+        self._moved: set[int] = set()
+        self._changes: list[tuple[str, Sequence[Any]]] = []
+        # One each, the last: what one transaction sets and resets is not written in that order.
+        self._limits: dict[tuple[str, str], tuple[str, Sequence[Any]]] = {}
+
+    def foresee(self, accounts: Iterable[str], exchanges: Iterable[int] = ()) -> None:
+        """Read what orders of these accounts, and outcomes of these exchanges, will ask for.
+
+        Whatever is not foreseen is read when it is asked for. But every statement, and every row,
+        costs the writer's thread its turn, so that two statements for all are as good as for one.
+        """
+        names, since = set(accounts), self.now
+        stands = self._read(_STANDS, sorted(exchanges))
+        for seq, *stand in stands:
+            self._stands[seq] = stand
+            _, account, counted_at, _, held = stand
+            if held and account in names:
+                since = min(since, counted_at)
+        if names:
+            self._open(names, since)
+
+    def reserve(
+        self, account: str, quotas: Sequence[Quota], numbers: int, *, assumed: bool
+    ) -> Reservation:
+        """Count an order of so many telephone numbers, if every quota that enforces admits it."""
+        book = self._opened(account)
+        at = book.at
+        asked = {Unit.NUMBERS: numbers, Unit.ORDERS: 1}
+        standings = self._standings(book, quotas, asked, at)
+        reservation = Reservation(account, at, standings, assumed, self.now)
+        if reservation.admitted:
+            self._count(book, at, numbers, standings)
+        return reservation
+
+    def settled(self, seq: int, exchange_id: str, outcome: Outcome) -> tuple[int | None, bool]:
+        """What counts of an exchange once it has ended so, and whether that is still held.
+
+        What an operator has decided meanwhile stays.
+        """
+        if seq not in self._stands:
+            self.foresee((), (seq,))
+        known, account, at, used, held = self._stands.get(seq, (None,) * 5)
+        if known != exchange_id:
+            return None, False
+        self._move(seq)
+        if not held:
+            return used, False
+        if outcome.state is State.IN_DOUBT or outcome.charge is Charge.UNKNOWN:
+            return used, True
+        kept = _kept(used, outcome)
+        amount = _Amount((kept or 0) - used, -used, -1 if kept is None else 0, -1)
+        if account in self._books:
+            self._book(account, at).count(at, amount)
+        else:
+            loose = self._loose.setdefault(account, {})
+            loose[at] = loose.get(at, _NOTHING).plus(amount)
+        return kept, False
+
+    def standings(self, account: str, quotas: Sequence[Quota]) -> Reservation:
+        """How the account stands, as if an order of nothing came."""
+        book = self._opened(account)
+        at = book.at
+        nothing = {Unit.NUMBERS: 0, Unit.ORDERS: 0}
+        return Reservation(account, at, self._standings(book, quotas, nothing, at), now=self.now)
+
+    def first_limit(self, account: str, quotas: Sequence[Quota]) -> Quota | None:
+        """The first of these quotas that limits this account, as in force now."""
+        book = self._opened(account)
+        at = book.at
+        in_force = (self._in_force(book, quota, at) for quota in quotas)
+        return next((each for each in in_force if each.refuses_some), None)
+
+    # What an operator changes.
+
+    def limit(self, account: str, quota: Quota) -> int | None:
+        """The limit in force, boosts included; None is unlimited."""
+        book = self._opened(account)
+        return self._in_force(book, quota, book.at).limit
+
+    def set_or_filed(self, account: str, quota: Quota) -> int | None:
+        """The limit without boosts: the one that is stored, else the file's."""
+        book = self._opened(account)
+        return book.limits.get(quota.name, quota.limit)
+
+    def set_limit(
+        self, account: str, policy: str, limit: int | None, operator: str, reason: str
+    ) -> None:
+        """Store a limit, which holds from the next order on."""
+        book = self._opened(account)
+        book.limits[policy] = limit
+        row = (account, policy, limit, operator, reason, self.now)
+        self._limits[account, policy] = (_SET, row)
+
+    def reset_limit(self, account: str, policy: str) -> bool:
+        """Remove a stored limit; False where there is none."""
+        book = self._opened(account)
+        if policy not in book.limits:
+            return False
+        del book.limits[policy]
+        self._limits[account, policy] = (_RESET, (account, policy))
+        return True
+
+    def boost(
+        self, account: str, policy: str, amount: int, until: int, operator: str, reason: str
+    ) -> None:
+        """Store a boost."""
+        book = self._opened(account)
+        book.boosts.setdefault(policy, []).append(Boost(amount, until))
+        row = (account, policy, self.now, amount, until, operator, reason)
+        self._changes.append((_BOOST, row))
+
+    def adjust(
+        self, account: str, quota: Quota, amount: int, operator: str, reason: str
+    ) -> tuple[int, int]:
+        """Count so much more, or less, in the present window: what was used before, and is now.
+
+        Errors: ValueError with what is settled, where less than nothing of that would be left.
+        """
+        book = self._opened(account)
+        at = book.at
+        current = self._counter(book, quota, at)
+        before, win = current.used, current.win
+        if amount < -current.settled:
+            raise ValueError(current.settled)
+        book.unwritten.append(at)
+        for counter in book.counters:
+            known = (counter.policy, counter.unit) == (quota.name, quota.unit)
+            if known and counter.holds(at) and (amount > 0 or counter.win == win):
+                counter.used += amount
+                counter.changed = True
+        row = (account, quota.name, quota.unit.value, win, at, amount, operator, reason)
+        self._changes.append((_ADJUST, row))
+        return before, current.used
+
+    def stands(self, exchange_id: str) -> Stand | None:
+        """What an exchange counts for; None where there is none of this id."""
+        row = self._connection.execute(_FIND, (exchange_id,)).fetchone()
+        if row is None:
+            return None
+        seq, state, account, counted_at, used, held = row
+        return Stand(seq, State(state), account, counted_at, used, bool(held))
+
+    def decide(self, stand: Stand, used: int | None) -> None:
+        """Let an exchange count for so many numbers; None takes it out of every count.
+
+        Errors: ValueError with the name of a quota in which less than nothing would be settled.
+        """
+        if stand.counted_at is None:
+            raise ValueError("It never counted.")
+        self._move(stand.seq)
+        book = self._book(stand.account, stand.counted_at)
+        if stand.used is None:
+            for counter in book.counters:
+                counter.reach(stand.counted_at)
+        released = (stand.used or 0) if stand.held else 0
+        orders = (used is not None) - (stand.used is not None)
+        more = (used or 0) - (stand.used or 0)
+        book.count(stand.counted_at, _Amount(more, -released, orders, -int(stand.held)))
+        for counter in book.counters:
+            if counter.holds(stand.counted_at) and counter.settled < 0:
+                raise ValueError(counter.policy)
+        self._changes.append((_DECIDED, (used, stand.seq)))
+
+    def rows(self) -> Iterator[tuple[str, Sequence[Any]]]:
+        """(statement, values) for all that has changed."""
+        counters = []
+        for account, book in self._books.items():
+            written = book.written()
+            counters += [(account, *counter.row()) for counter in written]
+            if book.counters and not written:
+                for moment, amount in book.counts.items():
+                    yield _COUNT, (account, moment, *amount)
+        for account, loose in self._loose.items():
+            for moment, amount in loose.items():
+                yield _COUNT, (account, moment, *amount)
+        if counters:
+            yield _SAVE_COUNTERS, (json.dumps(counters),)
+        booked = [
+            (account, policy, moment, self.now)
+            for account, book in self._books.items()
+            for policy, moment in book.booked.items()
+        ]
+        if booked:
+            yield _SAVE_BURSTS, (json.dumps(booked),)
+        yield from self._changes
+        yield from self._limits.values()
+
+    # What an account has.
+
+    def _move(self, seq: int) -> None:
+        """Note that an exchange comes to count for something else than its row says."""
+        if seq in self._moved:
+            raise NotTogetherError
+        self._moved.add(seq)
+
+    def _opened(self, account: str) -> _Book:
+        """The account's book, for what is of this moment."""
+        book = self._book(account, self.now)
+        book.booked = book.moved | book.booked
+        return book
+
+    def _book(self, account: str, moment: int) -> _Book:
+        """The account's book, with all counters that this moment may lie in."""
+        book = self._books.get(account)
+        if book is None or moment < book.since:
+            self._open({account}, min(moment, self.now))
+            book = self._books[account]
+        return book
+
+    def _open(self, names: Iterable[str], since: int) -> None:
+        """Read all that ends later of these accounts, but for what is known already."""
+        new = {name: _Book(name, self.now) for name in names if name not in self._books}
+        self._books |= new
+        counters: dict[str, list[Sequence[Any]]] = {name: [] for name in names}
+        for account, kind, name, value, *more in self._read(_OF_ACCOUNTS, [*names], since):
+            if kind == "counter":
+                counters[account].append((name, value, *more))
+            elif account in new:
+                new[account].take(kind, name, value, more[0])
+        for account, found in counters.items():
+            self._books[account].learn(found, since)
+        for book in new.values():
+            book.at = max([self.now, *[counter.at for counter in book.counters]])
+        for name in new.keys() & self._loose.keys():
+            for moment, amount in self._loose.pop(name).items():
+                self._book(name, moment).count(moment, amount)
+
+    def _read(self, statement: str, of: Sequence[Any], *values: int) -> list[Sequence[Any]]:
+        if not of:
+            return []
+        row = self._connection.execute(statement, (json.dumps(of), *values)).fetchone()
+        found: list[Sequence[Any]] = json.loads(row[0])
+        return found
+
+    def _in_force(self, book: _Book, quota: Quota, at: int) -> Quota:
+        """The quota under the limit that is stored, if any, and with what boosts it now."""
+        if quota.name in book.limits:
+            quota = replace(quota, limit=book.limits[quota.name], source="set")
+        boosts = book.boosts.get(quota.name)
+        if boosts:
+            quota = replace(quota, boosts=(*quota.boosts, *boosts))
+        return quota.at(at)
+
+    # What an order finds.
+
+    def _standings(
+        self, book: _Book, quotas: Sequence[Quota], asked: Mapping[Unit, int], at: int
+    ) -> tuple[Standing, ...]:
+        in_force = [self._in_force(book, quota, at) for quota in quotas]
+        return tuple([self._standing(book, each, asked[each.unit], at) for each in in_force])
+
+    def _standing(self, book: _Book, quota: Quota, asked: int, at: int) -> Standing:
+        window = quota.window
+        if isinstance(window, Burst):
+            return _of_burst(quota, window, book.bursts.get(quota.name, 0), asked, self.now)
+        counter = self._counter(book, quota, at)
+        free_at = counter.ends
+        if isinstance(window, Rolling):
+            free_at = counter.starts + window.seconds * SECOND if counter.used else at
+        standing = Standing(quota, counter.used, counter.held, asked, free_at, free_at)
+        if isinstance(window, Rolling) and not standing.fits:
+            standing = self._of_rolling(book, standing, counter, window, at)
+        near = standing.is_near
+        if counter.warned and not near and isinstance(window, Rolling):  # it has moved on
+            counter.warned, counter.changed = False, True
+        return replace(standing, warns=True) if near and not counter.warned else standing
+
+    def _of_rolling(
+        self, book: _Book, standing: Standing, counter: _Counter, window: Rolling, at: int
+    ) -> Standing:
+        """With the moments at which something, and enough, has left the window."""
+        length = window.seconds * SECOND
+        more_at = fits_at = at if counter.used == 0 else at + length
+        freed, wanted = 0, max(1, standing.excess)
+        for moment, amount in self._amounts(book.account, standing.quota, counter):
+            if freed == 0 < amount:
+                more_at = moment + length
+            freed += amount
+            if freed >= wanted:
+                fits_at = moment + length
+                break
+        return replace(standing, more_at=more_at, fits_at=fits_at)
+
+    def _amounts(self, account: str, quota: Quota, counter: _Counter) -> Iterator[tuple[int, int]]:
+        """What counts in a window, the oldest first, with its moment."""
+        span = (counter.starts, counter.ends)
+        adjusted = self._adjusted(account, counter, *span)
+        if adjusted:
+            counted = [
+                (at, used if quota.unit is Unit.NUMBERS else 1)
+                for at, used, _ in self._connection.execute(_COUNTED, (account, *span))
+            ]
+            yield from sorted([*counted, *adjusted])
+            return
+        for at, used, _ in self._connection.execute(_COUNTED, (account, *span)):
+            yield at, used if quota.unit is Unit.NUMBERS else 1
+
+    def _counter(self, book: _Book, quota: Quota, at: int) -> _Counter:
+        """The counter of the quota's present window, made from what counts where it is new."""
+        win = str(quota.window)
+        for counter in book.counters:
+            known = (counter.policy, counter.unit, counter.win)
+            if known == (quota.name, quota.unit, win) and counter.holds(at):
+                if isinstance(quota.window, Rolling):
+                    self._expire(book, counter, quota.window, at)
+                if counter.at < at:
+                    counter.at = at
+                    book.counts.setdefault(at, _NOTHING)
+                return counter
+        assert not isinstance(quota.window, Burst)  # noqa: S101 - those have no counters
+        starts, ends = quota.window.extent(at)
+        counter = _Counter(
+            *(quota.name, quota.unit, win, starts, ends), 0, 0, at, warned=False, changed=True
+        )
+        self._add_up(book, counter)
+        book.counters.append(counter)
+        return counter
+
+    def _expire(self, book: _Book, counter: _Counter, window: Rolling, at: int) -> None:
+        """Let a rolling window move on, past what has left it to what will leave it first.
+
+        So nothing is read before that leaves, and never more than has left.
+        """
+        starts = window.extent(at).starts
+        if starts <= counter.starts:
+            return
+        if any(counter.starts <= moment < starts for moment in book.unwritten):
+            raise NotTogetherError
+        span = (counter.starts, counter.ends)
+        stays = [moment for moment in book.unwritten if moment >= starts]
+        for moment, used, held in self._connection.execute(_COUNTED, (book.account, *span)):
+            if moment >= starts:
+                stays.append(moment)
+                break
+            counter.count(_Amount(-used, -used * held, -1, -held))
+        for moment, amount in self._adjusted(book.account, counter, *span):
+            if moment >= starts:
+                stays.append(moment)
+                break
+            counter.used -= amount
+        counter.starts = min([*stays, at])
+        counter.changed = True
+
+    def _add_up(self, book: _Book, counter: _Counter) -> None:
+        """Count all that was reserved in its window."""
+        span = (counter.starts, counter.ends)
+        if any(counter.holds(moment) for moment in book.unwritten):
+            raise NotTogetherError
+        counted = self._connection.execute(_COUNTED, (book.account, *span)).fetchall()
+        for _, used, held in counted:
+            counter.count(_Amount(used, used * held, 1, held))
+        adjusted = self._adjusted(book.account, counter, *span)
+        for _, amount in adjusted:
+            counter.used += amount
+        if counter.ends == FOREVER:
+            counter.starts = min(
+                first[0][0] for first in (counted, adjusted, [(counter.at,)]) if first
+            )
+
+    def _adjusted(
+        self, account: str, counter: _Counter, starts: int, ends: int
+    ) -> Sequence[tuple[int, int]]:
+        """What operators have added to this counter, or taken from it, with its moment."""
+        known = (account, counter.policy, counter.unit.value, starts, ends, counter.win)
+        return self._connection.execute(_ADJUSTED, known).fetchall()
+
+    def _count(self, book: _Book, at: int, numbers: int, standings: Sequence[Standing]) -> None:
+        for standing in standings:
+            quota = standing.quota
+            if isinstance(quota.window, Burst):
+                size = quota.limit if quota.limit is not None else 1
+                booked = quota.window.booked(book.bursts.get(quota.name, 0), size, self.now)
+                book.bursts[quota.name] = book.booked[quota.name] = booked
+            elif standing.warns:
+                counter = self._counter(book, quota, at)
+                counter.warned, counter.changed = True, True
+        book.count(at, _Amount(numbers, numbers, 1, 1))
+
+
+def _of_burst(quota: Quota, window: Burst, booked: int, asked: int, at: int) -> Standing:
+    size = 1 if quota.limit is None else quota.limit
+    frees = window.frees(booked, size, at)
+    return Standing(quota, window.taken(booked, size, at), 0, asked, max(frees, at), frees)
+
+
+def _kept(used: int, outcome: Outcome) -> int | None:
+    """What still counts: nothing of what was refunded, and less where the service gave less."""
+    if outcome.state is State.FAILED or outcome.charge is Charge.REFUNDED:
+        return None
+    return used if outcome.kept is None else min(used, outcome.kept)
