@@ -22,13 +22,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from operator import add
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from typing import Any
 
 from ordertape.model import Charge, Outcome, State
 from ordertape.quota import Boost, Burst, Quota, Reservation, Rolling, Standing, Unit
 from ordertape.quota.window import FOREVER, SECOND
+from ordertape.store.book import Amount, Book, Counter
 from ordertape.store.connection import sqlite3
 
 __all__ = ["STATEMENTS", "Ledger", "NotTogetherError", "Stand"]
@@ -77,135 +77,8 @@ STATEMENTS = (_SAVE_COUNTERS, _COUNT, _SAVE_BURSTS, _DECIDED, _SET, _RESET, _BOO
 """All that `rows` may ask for."""
 
 
-_UNITS = {unit.value: unit for unit in Unit}
-
-
 class NotTogetherError(Exception):
     """This job must see what others before it in the group have written, and not only planned."""
-
-
-class _Amount(NamedTuple):
-    """What comes to count: telephone numbers and orders, and how many of those are held."""
-
-    used: int
-    held: int
-    orders: int
-    held_orders: int
-
-    def plus(self, other: _Amount) -> _Amount:
-        return _Amount(*map(add, self, other))
-
-
-_NOTHING = _Amount(0, 0, 0, 0)
-
-
-@dataclass(slots=True)
-class _Counter:
-    """A row of `quota`, as it will be; `changed` in more than by what was counted."""
-
-    policy: str
-    unit: Unit
-    win: str
-    starts: int
-    ends: int
-    used: int
-    held: int
-    at: int
-    warned: bool
-    changed: bool = False
-
-    @property
-    def settled(self) -> int:
-        return self.used - self.held
-
-    def holds(self, at: int) -> bool:
-        return self.starts <= at < self.ends
-
-    def reach(self, moment: int) -> None:
-        """Let a rolling window begin early enough for what comes to count again at this moment.
-
-        `starts` is where the first that counts is: before it is nothing, but for what has left.
-        """
-        if self.ends == FOREVER and moment < self.starts:
-            length = int(self.win.rpartition(" ")[2]) * SECOND
-            if moment > self.at - length:
-                self.starts, self.changed = moment, True
-
-    def row(self) -> Sequence[str | int]:
-        """All columns but the account's, in the order of the table."""
-        named = (self.ends, self.policy, self.unit.value, self.win)
-        return (*named, self.starts, self.used, self.held, self.at, int(self.warned))
-
-    def count(self, amount: _Amount) -> None:
-        """Add to it, in its own unit."""
-        by_number = self.unit is Unit.NUMBERS
-        self.used += amount.used if by_number else amount.orders
-        self.held += amount.held if by_number else amount.held_orders
-
-
-@dataclass(slots=True)
-class _Book:
-    """What the transaction has read of one account, and what it will write.
-
-    `at` is the account's moment, which never goes back. `since`: counters that end later have been
-    read. `counts`: what came to count, or no longer does, by its moment. `unwritten`: the moments
-    of all that is not in the tables yet. `moved`: bursts of which a clock that was set back has
-    changed what is booked.
-    """
-
-    account: str
-    at: int
-    since: int = FOREVER
-    counters: list[_Counter] = field(default_factory=list)
-    bursts: dict[str, int] = field(default_factory=dict)
-    moved: dict[str, int] = field(default_factory=dict)
-    booked: dict[str, int] = field(default_factory=dict)
-    limits: dict[str, int | None] = field(default_factory=dict)
-    boosts: dict[str, list[Boost]] = field(default_factory=dict)
-    counts: dict[int, _Amount] = field(default_factory=dict)
-    unwritten: list[int] = field(default_factory=list)
-
-    def count(self, moment: int, amount: _Amount) -> None:
-        """Count it in every window that this moment lies in."""
-        self.unwritten.append(moment)
-        self.counts[moment] = self.counts.get(moment, _NOTHING).plus(amount)
-        for counter in self.counters:
-            if counter.holds(moment):
-                counter.count(amount)
-
-    def take(self, kind: str, policy: str, value: Any, moment: int) -> None:  # noqa: ANN401 - of any table
-        """Take in a row of `burst`, `quota_limit` or `quota_boost`."""
-        if kind == "burst":
-            # A clock that was set back moves what is booked with it, or the bucket would stay as
-            # full as it was until the clock has caught up.
-            back = max(0, moment - self.at)
-            self.bursts[policy] = value - back
-            if back:
-                self.moved[policy] = value - back
-        elif kind == "limit":
-            self.limits[policy] = value
-        else:
-            self.boosts.setdefault(policy, []).append(Boost(value, moment))
-
-    def learn(self, rows: Iterable[Sequence[Any]], since: int) -> None:
-        """Take in rows of `quota`, all that end later than this moment, but for those it knows."""
-        if since < self.since:
-            self.counters += [
-                _Counter(policy, _UNITS[unit], win, starts, ends, used, held, at, bool(warned))
-                for policy, ends, unit, win, starts, used, held, at, warned in rows
-                if ends <= self.since
-            ]
-            self.since = since
-
-    def written(self) -> Sequence[_Counter]:
-        """The counters that have to be written as they are; none where `counts` says it all."""
-        if not any(counter.changed for counter in self.counters):
-            return ()
-        return [
-            counter
-            for counter in self.counters
-            if counter.changed or any(counter.holds(moment) for moment in self.counts)
-        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +102,9 @@ class Ledger:
     def __init__(self, connection: sqlite3.Connection, now: int) -> None:
         self._connection = connection
         self.now = now
-        self._books: dict[str, _Book] = {}
+        self._books: dict[str, Book] = {}
         self._stands: dict[int, Sequence[Any]] = {}
-        self._loose: dict[str, dict[int, _Amount]] = {}
+        self._loose: dict[str, dict[int, Amount]] = {}
         self._moved: set[int] = set()
         self._changes: list[tuple[str, Sequence[Any]]] = []
         # One each, the last: what one transaction sets and resets is not written in that order.
@@ -282,12 +155,12 @@ class Ledger:
         if outcome.state is State.IN_DOUBT or outcome.charge is Charge.UNKNOWN:
             return used, True
         kept = _kept(used, outcome)
-        amount = _Amount((kept or 0) - used, -used, -1 if kept is None else 0, -1)
+        amount = Amount((kept or 0) - used, -used, -1 if kept is None else 0, -1)
         if account in self._books:
             self._book(account, at).count(at, amount)
         else:
             loose = self._loose.setdefault(account, {})
-            loose[at] = loose.get(at, _NOTHING).plus(amount)
+            loose[at] = loose.get(at, Amount()).plus(amount)
         return kept, False
 
     def standings(self, account: str, quotas: Sequence[Quota]) -> Reservation:
@@ -389,7 +262,7 @@ class Ledger:
         released = (stand.used or 0) if stand.held else 0
         orders = (used is not None) - (stand.used is not None)
         more = (used or 0) - (stand.used or 0)
-        book.count(stand.counted_at, _Amount(more, -released, orders, -int(stand.held)))
+        book.count(stand.counted_at, Amount(more, -released, orders, -int(stand.held)))
         for counter in book.counters:
             if counter.holds(stand.counted_at) and counter.settled < 0:
                 raise ValueError(counter.policy)
@@ -427,13 +300,13 @@ class Ledger:
             raise NotTogetherError
         self._moved.add(seq)
 
-    def _opened(self, account: str) -> _Book:
+    def _opened(self, account: str) -> Book:
         """The account's book, for what is of this moment."""
         book = self._book(account, self.now)
         book.booked = book.moved | book.booked
         return book
 
-    def _book(self, account: str, moment: int) -> _Book:
+    def _book(self, account: str, moment: int) -> Book:
         """The account's book, with all counters that this moment may lie in."""
         book = self._books.get(account)
         if book is None or moment < book.since:
@@ -443,7 +316,7 @@ class Ledger:
 
     def _open(self, names: Iterable[str], since: int) -> None:
         """Read all that ends later of these accounts, but for what is known already."""
-        new = {name: _Book(name, self.now) for name in names if name not in self._books}
+        new = {name: Book(name, self.now) for name in names if name not in self._books}
         self._books |= new
         counters: dict[str, list[Sequence[Any]]] = {name: [] for name in names}
         for account, kind, name, value, *more in self._read(_OF_ACCOUNTS, [*names], since):
@@ -466,7 +339,7 @@ class Ledger:
         found: list[Sequence[Any]] = json.loads(row[0])
         return found
 
-    def _in_force(self, book: _Book, quota: Quota, at: int) -> Quota:
+    def _in_force(self, book: Book, quota: Quota, at: int) -> Quota:
         """The quota under the limit that is stored, if any, and with what boosts it now."""
         if quota.name in book.limits:
             quota = replace(quota, limit=book.limits[quota.name], source="set")
@@ -478,12 +351,12 @@ class Ledger:
     # What an order finds.
 
     def _standings(
-        self, book: _Book, quotas: Sequence[Quota], asked: Mapping[Unit, int], at: int
+        self, book: Book, quotas: Sequence[Quota], asked: Mapping[Unit, int], at: int
     ) -> tuple[Standing, ...]:
         in_force = [self._in_force(book, quota, at) for quota in quotas]
         return tuple([self._standing(book, each, asked[each.unit], at) for each in in_force])
 
-    def _standing(self, book: _Book, quota: Quota, asked: int, at: int) -> Standing:
+    def _standing(self, book: Book, quota: Quota, asked: int, at: int) -> Standing:
         window = quota.window
         if isinstance(window, Burst):
             return _of_burst(quota, window, book.bursts.get(quota.name, 0), asked, self.now)
@@ -500,7 +373,7 @@ class Ledger:
         return replace(standing, warns=True) if near and not counter.warned else standing
 
     def _of_rolling(
-        self, book: _Book, standing: Standing, counter: _Counter, window: Rolling, at: int
+        self, book: Book, standing: Standing, counter: Counter, window: Rolling, at: int
     ) -> Standing:
         """With the moments at which something, and enough, has left the window."""
         length = window.seconds * SECOND
@@ -515,7 +388,7 @@ class Ledger:
                 break
         return replace(standing, more_at=more_at, fits_at=fits_at)
 
-    def _amounts(self, account: str, quota: Quota, counter: _Counter) -> Iterator[tuple[int, int]]:
+    def _amounts(self, account: str, quota: Quota, counter: Counter) -> Iterator[tuple[int, int]]:
         """What counts in a window, the oldest first, with its moment."""
         span = (counter.starts, counter.ends)
         adjusted = self._adjusted(account, counter, *span)
@@ -529,7 +402,7 @@ class Ledger:
         for at, used, _ in self._connection.execute(_COUNTED, (account, *span)):
             yield at, used if quota.unit is Unit.NUMBERS else 1
 
-    def _counter(self, book: _Book, quota: Quota, at: int) -> _Counter:
+    def _counter(self, book: Book, quota: Quota, at: int) -> Counter:
         """The counter of the quota's present window, made from what counts where it is new."""
         win = str(quota.window)
         for counter in book.counters:
@@ -539,18 +412,18 @@ class Ledger:
                     self._expire(book, counter, quota.window, at)
                 if counter.at < at:
                     counter.at = at
-                    book.counts.setdefault(at, _NOTHING)
+                    book.counts.setdefault(at, Amount())
                 return counter
         assert not isinstance(quota.window, Burst)  # noqa: S101 - those have no counters
         starts, ends = quota.window.extent(at)
-        counter = _Counter(
+        counter = Counter(
             *(quota.name, quota.unit, win, starts, ends), 0, 0, at, warned=False, changed=True
         )
         self._add_up(book, counter)
         book.counters.append(counter)
         return counter
 
-    def _expire(self, book: _Book, counter: _Counter, window: Rolling, at: int) -> None:
+    def _expire(self, book: Book, counter: Counter, window: Rolling, at: int) -> None:
         """Let a rolling window move on, past what has left it to what will leave it first.
 
         So nothing is read before that leaves, and never more than has left.
@@ -566,7 +439,7 @@ class Ledger:
             if moment >= starts:
                 stays.append(moment)
                 break
-            counter.count(_Amount(-used, -used * held, -1, -held))
+            counter.count(Amount(-used, -used * held, -1, -held))
         for moment, amount in self._adjusted(book.account, counter, *span):
             if moment >= starts:
                 stays.append(moment)
@@ -575,14 +448,14 @@ class Ledger:
         counter.starts = min([*stays, at])
         counter.changed = True
 
-    def _add_up(self, book: _Book, counter: _Counter) -> None:
+    def _add_up(self, book: Book, counter: Counter) -> None:
         """Count all that was reserved in its window."""
         span = (counter.starts, counter.ends)
         if any(counter.holds(moment) for moment in book.unwritten):
             raise NotTogetherError
         counted = self._connection.execute(_COUNTED, (book.account, *span)).fetchall()
         for _, used, held in counted:
-            counter.count(_Amount(used, used * held, 1, held))
+            counter.count(Amount(used, used * held, 1, held))
         adjusted = self._adjusted(book.account, counter, *span)
         for _, amount in adjusted:
             counter.used += amount
@@ -592,13 +465,13 @@ class Ledger:
             )
 
     def _adjusted(
-        self, account: str, counter: _Counter, starts: int, ends: int
+        self, account: str, counter: Counter, starts: int, ends: int
     ) -> Sequence[tuple[int, int]]:
         """What operators have added to this counter, or taken from it, with its moment."""
         known = (account, counter.policy, counter.unit.value, starts, ends, counter.win)
         return self._connection.execute(_ADJUSTED, known).fetchall()
 
-    def _count(self, book: _Book, at: int, numbers: int, standings: Sequence[Standing]) -> None:
+    def _count(self, book: Book, at: int, numbers: int, standings: Sequence[Standing]) -> None:
         for standing in standings:
             quota = standing.quota
             if isinstance(quota.window, Burst):
@@ -608,7 +481,7 @@ class Ledger:
             elif standing.warns:
                 counter = self._counter(book, quota, at)
                 counter.warned, counter.changed = True, True
-        book.count(at, _Amount(numbers, numbers, 1, 1))
+        book.count(at, Amount(numbers, numbers, 1, 1))
 
 
 def _of_burst(quota: Quota, window: Burst, booked: int, asked: int, at: int) -> Standing:
