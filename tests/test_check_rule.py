@@ -270,6 +270,17 @@ class NamesTheNameless:
                 order.set_text(name, "x")
 
 
+@dataclass(frozen=True)
+class NamesAfterTheSite:
+    """Says that it depends on the structure, and adds what another element holds."""
+
+    structural: ClassVar[bool] = True
+
+    def normalize(self, order: Order) -> None:
+        if not order.fields("Name"):
+            order.add(order.root, "Name", (order.site_id or "x")[:9])
+
+
 IDEMPOTENT = "A second time changes nothing"
 NOTED = "No edit without a note"
 RAISES = "It never raises"
@@ -297,8 +308,9 @@ CONCERNED = "It has nothing to say of what does not concern it"
             CONCERNED,
             "The order has none of 'Zip', 'City', but it finds Violation(rule='Unconcerned', code=",
         ),
-        (OfFewNumbers(), STRUCTURAL, "It has to do with one and not with the other of it and b'"),
-        (NamesTheNameless(), STRUCTURAL, "one and not with the other of it and b'"),
+        (OfFewNumbers(), STRUCTURAL, "It does not do the same with it and with b'"),
+        (NamesTheNameless(), STRUCTURAL, "It does not do the same with it and with b'"),
+        (NamesAfterTheSite(), STRUCTURAL, "It does not do the same with it and with b'"),
         (Chatty(), PLACED, "'It is fine.' is no Violation."),
         (GoesRound(), LEFT_ALONE, "It puts back what it edits: Edit(rule='GoesRound'"),
         (Says(code="E1"), PLACED, "has the code 'E1', which is not digits."),

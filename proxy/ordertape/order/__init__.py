@@ -8,13 +8,14 @@ from ordertape.order.names import ORDER_TYPES, SPELLINGS, is_specified, specifie
 from ordertape.order.parsing import XML_BLANKS
 from ordertape.order.reading import media_type_ok, read_root, read_tree
 from ordertape.order.telling import nearest, shown
-from ordertape.order.tree import Order
+from ordertape.order.tree import Addition, Order
 
 __all__ = [
     "DEFAULT_QUANTITY",
     "ORDER_TYPES",
     "SPELLINGS",
     "XML_BLANKS",
+    "Addition",
     "Format",
     "Formats",
     "Order",

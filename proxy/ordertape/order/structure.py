@@ -83,12 +83,11 @@ class Filled(NamedTuple):
     values: Sequence[str]
     padded: Sequence[int]
 
-    def survey(self, root: etree._Element) -> Survey:
-        """The survey of its tree, as it was read."""
-        elements = list(root.iter())
+    def survey(self, elements: Sequence[etree._Element]) -> Survey:
+        """The survey of its tree, as it was read; these are the elements of it."""
         paths = self.structure.paths
         if len(elements) != len(paths):
-            return survey(root)  # a rule has changed the tree by itself
+            return survey(elements[0])  # a rule has changed the tree by itself
         stated = {}
         for parent, names, children in self.structure.stated:
             stated[elements[parent]] = dict(zip(names, children(elements), strict=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from itertools import chain
+from typing import NamedTuple
 
 from lxml import etree
 
@@ -29,6 +30,19 @@ _STATED = frozenset(SPECIFIED.values()).difference(REPEATABLE)
 _NOTHING: dict[str, etree._Element] = {}
 
 
+class Addition(NamedTuple):
+    """An element that was added to an order, and may be to others of the same structure.
+
+    `within` is the place of the order type that holds it among the root's children, None where the
+    root does; `path` is where it came to stand.
+    """
+
+    within: int | None
+    name: str
+    value: str
+    path: str
+
+
 class Order:
     """An order's tree. Rules read it through `root` and the methods, and edit it only by these.
 
@@ -40,7 +54,9 @@ class Order:
         "_names",
         "_noted",
         "_numbered",
+        "_padded",
         "_paths",
+        "_repeated",
         "_root",
         "_set",
         "_structure",
@@ -61,6 +77,8 @@ class Order:
         self._set = False
         self._names: Sequence[str] = ()
         self._values: Sequence[str] | None = None
+        self._padded: Sequence[etree._Element] | None = None
+        self._repeated: list[tuple[etree._Element, str, etree._Element]] = []
         if self._filled is not None:
             self._structure, self._values, _ = self._filled
             self._names = self._filled.structure.names
@@ -143,6 +161,8 @@ class Order:
     def padded(self) -> Sequence[etree._Element]:
         """The leaves with blanks around their values, in document order."""
         if not self._set:
+            if self._padded is not None:
+                return self._padded
             return () if self._filled and not self._filled.padded else self._surveyed().padded
         return [leaf for leaf in self._surveyed().padded if is_padded(leaf)]
 
@@ -277,32 +297,55 @@ class Order:
             _check_spelling(name)
         elif meant in siblings:
             raise _taken(self.xpath(parent), name)
-        added = etree.SubElement(parent, name)
-        try:
-            added.text = value or None
-        except ValueError:
-            parent.remove(added)
-            raise
-        last = added.getprevious()
-        if last is not None:
-            added.tail = last.tail
-            before = last.getprevious()
-            last.tail = parent.text if before is None else before.tail
+        added = _appended(parent, name, value)
         if meant in _ORDER_TYPES or value.strip(XML_BLANKS) != value:
             self._forget()
             self._renumber(parent, name)
         elif meant in _STATED and siblings is not _NOTHING:
             # Less work than another survey; and there is no second one that would be numbered.
             siblings[meant] = added
-            self._paths[added] = f"{self.xpath(parent)}/{name}"
-            self._structure = self._structure and (self._structure, parent.tag, name)
-            if self._values is not None and meant in VALUES:
-                self._names, self._values = (*self._names, meant), (*self._values, value)
+            self._stand(parent, added, name, meant, value, f"{self.xpath(parent)}/{name}")
         else:
             self._structure = None
             self._renumber(parent, name)
         self._noted.append((self.rule, added, None, value))
         return added
+
+    def additions(self, since: int) -> Sequence[Addition] | None:
+        """The edits since so many were made, if all are such as `repeat` can make elsewhere.
+
+        These are additions of single values to the order or its type, in a known structure.
+        """
+        found = []
+        for _, at, before, after in self._noted[since:]:
+            if isinstance(at, str) or before is not None or after is None or len(at):
+                return None
+            parent, path = at.getparent(), self._paths.get(at)
+            if parent is None or path is None or self._structure is None:
+                return None
+            if SPECIFIED.get(str(at.tag)) not in VALUES or after.strip(XML_BLANKS) != after:
+                return None
+            within = None if parent is self._root else self._root.index(parent)
+            found.append(Addition(within, str(at.tag), after, path))
+        return found
+
+    def repeat(self, additions: Sequence[Addition]) -> None:
+        """Add what was added to another order of this very structure.
+
+        What `add` checks depends on the structure only, and was checked there.
+        """
+        if self._survey is None and self._filled is not None and self._filled.padded:
+            self._find_padded(self._filled)
+        for within, name, value, path in additions:
+            parent = self._root if within is None else self._root[within]
+            added = _appended(parent, name, value)
+            meant = SPECIFIED[name]
+            if self._survey is None:
+                self._repeated.append((parent, meant, added))
+            else:
+                self._survey.stated[parent][meant] = added
+            self._stand(parent, added, name, meant, value, path)
+            self._noted.append((self.rule, added, None, value))
 
     def rename(self, element: etree._Element, name: str) -> None:
         """Give an element another name and note both, as tags; an equal name is no edit.
@@ -391,12 +434,42 @@ class Order:
     def _surveyed(self) -> Survey:
         if self._survey is None:
             filled, root = self._filled, self._root
-            self._survey = survey(root) if filled is None else filled.survey(root)
-            self._paths = self._survey.paths
+            if filled is None:
+                self._survey = survey(root)
+            else:
+                repeated = {added for _, _, added in self._repeated}
+                elements = [element for element in root.iter() if element not in repeated]
+                self._survey = filled.survey(elements)
+                for parent, name, added in self._repeated:
+                    self._survey.stated[parent][name] = added
+            self._paths = self._survey.paths | self._paths
         return self._survey
 
+    def _find_padded(self, filled: Filled) -> None:
+        """Find the leaves with blanks around them while the numbers of elements are as read."""
+        if self._padded is None:
+            elements, paths = list(self._root.iter()), filled.structure.paths
+            if len(elements) == len(paths):
+                self._padded = [elements[leaf] for leaf in filled.padded]
+                self._paths |= {elements[leaf]: paths[leaf] for leaf in filled.padded}
+
+    def _stand(
+        self,
+        parent: etree._Element,
+        added: etree._Element,
+        name: str,
+        meant: str,
+        value: str,
+        path: str,
+    ) -> None:
+        """Note where an element stands that is the only one of its name there."""
+        self._paths[added] = path
+        self._structure = self._structure and (self._structure, parent.tag, name)
+        if self._values is not None and meant in VALUES:
+            self._names, self._values = (*self._names, meant), (*self._values, value)
+
     def _forget(self) -> None:
-        self._survey = self._filled = self._structure = self._values = None
+        self._survey = self._filled = self._structure = self._values = self._padded = None
 
     def _holds_value(self, parent: etree._Element) -> bool:
         if specified(str(parent.tag)) in VALUES:
@@ -420,6 +493,22 @@ class Order:
                 return self._values[place] or None
         element = self.child(self._root, name)
         return None if element is None else self.value(element) or None
+
+
+def _appended(parent: etree._Element, name: str, value: str) -> etree._Element:
+    """A new last child, indented as its siblings are. Errors: ValueError, and there is none."""
+    added = etree.SubElement(parent, name)
+    try:
+        added.text = value or None
+    except ValueError:
+        parent.remove(added)
+        raise
+    last = added.getprevious()
+    if last is not None:
+        added.tail = last.tail
+        before = last.getprevious()
+        last.tail = parent.text if before is None else before.tail
+    return added
 
 
 def _check_spelling(name: str) -> None:

@@ -21,8 +21,9 @@ class Normalizes(Protocol):
     """A rule that changes orders.
 
     It may say `structural: ClassVar[bool] = True`: whether its methods change anything, or find
-    fault with anything, depends on which elements stand where and never on what they hold. An order
-    of the same structure as one with which it had nothing to do is then not shown to it.
+    fault with anything, and what they add, depends on which elements stand where and never on what
+    they hold. An order of the same structure as one with which it had nothing to do, or to which it
+    only added elements, is then not shown to it: it gets the same elements.
     """
 
     def normalize(self, order: Order) -> None:

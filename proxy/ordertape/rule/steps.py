@@ -12,7 +12,7 @@ from typing import Any
 
 from ordertape.errors import RefusedError, RuleFailedError, ViolatedError
 from ordertape.model import Violation
-from ordertape.order import Formats, Order
+from ordertape.order import Addition, Formats, Order
 from ordertape.order.names import VALUES
 from ordertape.rule.protocol import Configured, Normalizes
 
@@ -88,8 +88,8 @@ class Steps:
     Most orders concern few rules, and are as most formats say. So `always` has the places in
     `validating` of the steps that every order takes, `concerned` by an element's name those of the
     steps that orders with that element take, and `formats` what its value has to match and the step
-    that is taken if it does not. `idle` and `plans` are what is remembered of structures: the
-    normalising steps that had nothing to do, by place and structure, and how orders are validated.
+    that is taken if it does not. `adds` and `plans` are what is remembered of structures: what
+    structural normalising steps add, by place and structure, and how orders are validated.
     """
 
     normalizing: tuple[_Step, ...]
@@ -97,7 +97,7 @@ class Steps:
     always: frozenset[int]
     concerned: Mapping[str, frozenset[int]]
     formats: Mapping[str, Sequence[tuple[_Matches, int]]]
-    idle: dict[tuple[int, Hashable], None] = dataclasses.field(default_factory=dict)
+    adds: dict[tuple[int, Hashable], Sequence[Addition]] = dataclasses.field(default_factory=dict)
     plans: dict[Hashable, _Plan] = dataclasses.field(default_factory=dict)
 
     def normalize(self, order: Order) -> list[Violation]:
@@ -108,13 +108,19 @@ class Steps:
         found: list[Violation] = []
         for place, step in enumerate(self.normalizing):
             structure = order.structure if step.structural else None
-            if structure is not None and (place, structure) in self.idle:
+            known = None if structure is None else self.adds.get((place, structure))
+            if known is not None:
+                if known:
+                    order.rule = step.name
+                    order.repeat(known)
                 continue
             edited = order.edited
             said = step.taken(order)
             found += said
-            if structure is not None and not said and order.edited == edited:
-                _remember(self.idle, (place, structure), None)
+            if structure is not None and not said:
+                made = order.additions(edited)
+                if made is not None:
+                    _remember(self.adds, (place, structure), made)
         return found
 
     def validate(self, order: Order) -> list[Violation]:

@@ -58,7 +58,7 @@ def check_rule(rule: Rule | type[Rule], *, examples: int = 200) -> None:
     * It has nothing to say of what does not concern it: where none of its `concerns` is, `validate`
       would not be called, so it finds nothing.
     * What is structural depends on no value: if the rule is `structural`, it has something to do,
-      or to find, in all orders of a structure or in none.
+      or to find, in all orders of a structure or in none, and adds the same to all of them.
     * The same order gets the same verdict.
 
     Errors: AssertionError with the law, the rule and the smallest order that breaks it; TypeError
@@ -235,7 +235,7 @@ def _keeps_the_laws(trial: _Trial) -> None:
 
 
 def _blind_to_values(trial: _Trial) -> None:
-    """Errors: _BreachError if the rule has to do with other values what it has not with these."""
+    """Errors: _BreachError if the rule does something else with other values than with these."""
     busy = _busy(trial)
     for value in _OTHER_VALUES:
         root = read_root(trial.body, None, None)[0]
@@ -243,22 +243,22 @@ def _blind_to_values(trial: _Trial) -> None:
             leaf.text = value
         other = dataclasses.replace(trial, body=etree.tostring(root.getroottree()))
         if _busy(other) != busy:
-            what = f"It has to do with one and not with the other of it and {other.body!r}"
+            what = f"It does not do the same with it and with {other.body!r}"
             raise trial.breach(_STRUCTURAL, what)
 
 
-def _busy(trial: _Trial) -> list[bool]:
-    """Whether each method of the rule has anything to change, to find or to refuse."""
+def _busy(trial: _Trial) -> list[object]:
+    """Whether each method of the rule has anything to change, to find or to refuse; what it adds."""
     order = _Watched(trial.body, trial)
     steps = [step for step in ("normalize", "validate") if hasattr(trial.rule, step)]
-    busy = []
+    busy: list[object] = []
     for step in steps:
         edited = order.edited
         try:
             busy.append(bool(_step(trial.rule, step, order)) or order.edited != edited)
         except RefusedError:
             busy.append(True)
-    return busy
+    return [*busy, [edit for edit in order.edits if edit.before is None]]
 
 
 def _verdict(order: _Watched) -> list[Violation]:
