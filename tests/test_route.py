@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ordertape.errors import BadPathError
 from ordertape.model import Kind
-from ordertape.route import classify
+from ordertape.route import accounts_named, classify
 
 ORDERS = [
     ("/accounts/9900012/orders", "9900012"),
@@ -109,3 +110,16 @@ def test_classifying_is_total_and_an_order_is_exactly_as_written(target: str) ->
     route = classify("POST", target)
     if route.kind is Kind.ORDER and route.error is None:
         assert target.partition("?")[0].endswith(f"/accounts/{route.account}/orders")
+
+
+@pytest.mark.parametrize("path", ["/accounts/007/orders", "/v2/accounts/00/orders"])
+def test_an_account_with_leading_zeros_is_refused(path: str) -> None:
+    found = classify("POST", path)
+    assert isinstance(found.error, BadPathError)
+    assert "leading zeros" in str(found.error)
+    assert classify("POST", "/accounts/0/orders").error is None
+
+
+def test_every_account_that_a_server_might_see_in_a_path_is_named() -> None:
+    assert accounts_named("/accounts/007/x?accounts/8") == {"007", "7"}
+    assert accounts_named("/accounts/%37/../8/a/accounts/9") == {"8", "9"}

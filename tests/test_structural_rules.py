@@ -182,3 +182,38 @@ def test_what_is_remembered_of_orders_changes_no_verdict(order: bytes, values: l
             assert verdict == build_rules(config, {}, REGISTERED).apply(anew, None)
             assert verdict == remembering.apply(read_order(written, None), None)
             assert remembered.serialize() == anew.serialize()
+
+
+@dataclass(frozen=True)
+class AsksAmidEdits:
+    """Asks what an order holds between two edits, but not every order."""
+
+    formats: ClassVar[Formats] = {
+        "State": Format("[A-Z]{2}", "1", "two letters"),
+        "PartialAllowed": Format("NO|true", "2", "NO or true"),
+    }
+
+    def normalize(self, order: Order) -> None:
+        """Edit it twice."""
+        for name in order.fields("Name"):
+            if order.value(name) == "ask":
+                order.set_text(name, "asked")
+                order.held()
+            elif order.value(name) == "edit":
+                order.set_text(name, "edited")
+        if not order.fields("PartialAllowed"):
+            order.add(order.root, "PartialAllowed", "NO")
+
+
+@pytest.mark.parametrize("names", [("ask", "edit"), ("edit", "ask"), ("edit", "edit")])
+def test_values_are_judged_by_their_own_formats_whenever_a_rule_asks_for_them(
+    names: tuple[str, str],
+) -> None:
+    rules = rules_of(asks=AsksAmidEdits)
+    inner = "<Name>{}</Name><StateSearchAndOrderType><State>{}</State></StateSearchAndOrderType>"
+    found = [
+        [one.code for one in rules.apply(read_order(body(text), None), None).violations]
+        for name, state in zip(names, ("NC", "true"), strict=True)
+        for text in [inner.format(name, state)]
+    ]
+    assert found == [[], ["1"]]

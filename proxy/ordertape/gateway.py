@@ -63,6 +63,9 @@ _Result = TypeVar("_Result")
 _LARGE = 8 << 10
 """Bytes of a body past which working it out would hold up everyone else (at this: 20 ms)."""
 
+_CLOCK_BACK = 60_000_000
+"""Microseconds by which an account's time may be ahead of the clock without a warning."""
+
 _PATIENCE = 30.0
 """Seconds that a large order waits for others."""
 
@@ -103,6 +106,7 @@ class _Passage:
     large: bool
     order: Order | None = None
     back_ordered: bool = False
+    kept: int | None = None
     handle: int | None = None
     reservation: Reservation | None = None
     sent: Tally | None = None
@@ -321,6 +325,7 @@ class Gateway:
                 if whole:
                     response = await self._whole(response, seen)
                     passage.coming = _Coming(response, seen)
+            passage.kept = await self._kept(passage, response)
         except TimeoutError:
             error: GatewayError = AnswerTimeoutError(
                 f"The service's answer was not whole after {self._limits.order_total:g} s; "
@@ -340,16 +345,28 @@ class Gateway:
                 rest = self._relay(passage, response.headers, seen, response.body.rest)
                 body = Body(response.body.held, rest)
                 return self._answer(passage, replace(response, body=body))
-            try:
-                await self._settle(passage, State.COMPLETED)
-            except UnavailableError:
-                return await self._own_answer(passage, _unrecorded())
+            unrecorded = await self._completed(passage)
+            if unrecorded is not None:
+                return await self._own_answer(passage, unrecorded)
             return self._answer(passage, _with_limits(passage, response))
         try:
             await self._settle(passage, error.state, error)
         except UnavailableError:
             error = _unrecorded()
         return await self._own_answer(passage, error)
+
+    async def _completed(self, passage: _Passage) -> GatewayError | None:
+        """Record a whole answer; what the client is told where that fails."""
+        try:
+            await self._settle(passage, State.COMPLETED)
+        except UnavailableError:
+            return _unrecorded()
+        except Exception:  # noqa: BLE001 - answered, and recorded as in doubt
+            _log.exception("gateway-failed", id=passage.exchange.id)
+            error = _unrecorded()
+            await self._settle_last(passage, error)
+            return error
+        return None
 
     async def _whole(self, response: Response, seen: Tally) -> Response:
         """The response with its body buffered. Errors: InDoubtError past the limit."""
@@ -435,7 +452,7 @@ class Gateway:
                     outcome,
                     order_id=transcript.order_id(response),
                     charge=giving.charge(response.status, passage.policy.quotas.refunded),
-                    kept=_kept(passage, response),
+                    kept=passage.kept,
                 )
         passage.outcome = outcome
         try:
@@ -450,6 +467,23 @@ class Gateway:
             raise
         finally:
             self._report(passage, outcome)
+
+    async def _kept(self, passage: _Passage, response: Response) -> int | None:
+        """How many numbers the service says that it gave, where that is its last word.
+
+        Whatever cannot be told costs what was ordered.
+        """
+        ordered, is_large = passage.exchange.cost, len(response.body.held) > _LARGE
+        if ordered is None or response.status // 100 != 2:  # noqa: PLR2004 - the class of a status
+            return None
+        read = functools.partial(giving.kept, response, ordered, back_ordered=passage.back_ordered)
+        try:
+            if not is_large:
+                return read()
+            return await asyncio.get_running_loop().run_in_executor(self._beside, read)
+        except Exception:  # noqa: BLE001 - logged; the answer is there, and is the client's
+            _log.exception("answer-not-read", id=passage.exchange.id)
+            return None
 
     # What is kept and said of it.
 
@@ -515,14 +549,6 @@ def _is_large(request: Request) -> bool:
     return body.rest is None and (packed or len(body.held) > _LARGE)
 
 
-def _kept(passage: _Passage, response: Response) -> int | None:
-    """How many numbers the service says that it gave, where that is its last word."""
-    cost = passage.exchange.cost
-    if cost is None or response.status // 100 != 2:  # noqa: PLR2004 - the class of a status
-        return None
-    return giving.kept(response, cost, back_ordered=passage.back_ordered)
-
-
 def _with_limits(passage: _Passage, response: Response) -> Response:
     """The service's answer, with what is left of the quotas where that is configured."""
     reservation, outcome = passage.reservation, passage.outcome
@@ -536,6 +562,13 @@ def _with_limits(passage: _Passage, response: Response) -> Response:
 
 def _warn(passage: _Passage, reservation: Reservation) -> None:
     """Say that a quota is nearly used up, or that one which only watches has no room."""
+    if reservation.at - reservation.clock > _CLOCK_BACK:
+        _log.warning(
+            "clock-set-back",
+            id=passage.exchange.id,
+            account=reservation.account,
+            seconds=(reservation.at - reservation.clock) // 1_000_000,
+        )
     for standing in quota.warnings(reservation):
         _log.warning(
             "quota-nearly-used" if standing.fits else "quota-would-refuse",

@@ -20,6 +20,7 @@ _BECOMES = re.compile(r"(?:.*/)?accounts/[^/]+/orders", re.IGNORECASE | re.DOTAL
 _ORDERS_RESOURCE = re.compile(r"(?:/[^/]*)*/accounts/[^/]+/orders(?:/.*)?", re.IGNORECASE)
 _ACCOUNT = re.compile(r"/accounts/(?P<account>[A-Za-z0-9_-]+)(?:/|$)")
 _ANY_ACCOUNT = re.compile(r"/accounts/([A-Za-z0-9_-]+)", re.IGNORECASE)
+_PADDED = re.compile(r"0+[0-9]+")
 _CUT = re.compile(r"[?#\0]")  # where a server that has decoded first may see the path's end
 _DECODINGS = 5  # each turn peels one layer of %25; more layers than this are never honest
 
@@ -47,6 +48,12 @@ def classify(method: str, target: str) -> Route:
         return Route(Kind.OTHER, account, bool(_ORDERS_RESOURCE.fullmatch(path)))
     readings = _as_servers_read(path)
     written = _AS_WRITTEN.fullmatch(path)
+    if written and _PADDED.fullmatch(written["account"]):
+        error = BadPathError(
+            f"The account {written['account']} is written with leading zeros, and could be read "
+            "as another than it is counted for; send it without them."
+        )
+        return Route(Kind.ORDER, account, xml=True, error=error)
     if written and readings == {path}:
         if path.split("/")[-4:-3] == ["v2"]:
             return Route(Kind.ORDER_V2, written["account"], xml=False)  # its clients speak JSON too
@@ -64,7 +71,8 @@ def accounts_named(target: str) -> set[str]:
     """Every account that a server might see in this path, as written or undone in some way."""
     path = target.partition("?")[0]
     readings = {path, *_as_servers_read(path)}
-    return {account for reading in readings for account in _ANY_ACCOUNT.findall(reading)}
+    found = {account for reading in readings for account in _ANY_ACCOUNT.findall(reading)}
+    return found | {account.lstrip("0") for account in found if _PADDED.fullmatch(account)}
 
 
 def _as_servers_read(path: str) -> set[str]:

@@ -171,7 +171,7 @@ async def test_the_emergency_file_is_applied_at_the_next_start_before_recovery(
     db: Path, start: Start, applications: int
 ) -> None:
     emergency = db.with_name("tape.db.emergency")
-    store = await start(busy_timeout=0.05, commit_deadline=0.1)
+    store = await start(busy_timeout=0.05, commit_deadline=0.5)
     known, unknown = intent(customer_order_id="known"), intent(customer_order_id="unknown")
     handle = (await store.open(known)).handle
     await store.open(unknown)

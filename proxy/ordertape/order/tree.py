@@ -178,13 +178,13 @@ class Order:
     def held(self) -> tuple[Sequence[str], Sequence[str]]:
         """The names of those of `every` that may hold a value, and the values without blanks.
 
-        Orders of one `structure` have the same names in the same sequence.
+        Orders of one `structure` have the same names, and most in the same sequence.
         """
         if self._values is None:
             named = [(name, element) for name, element in self.every() if name in VALUES]
             self._filled = None
-            self._names = [name for name, _ in named]
-            self._values = [self.value(element) for _, element in named]
+            self._names = tuple([name for name, _ in named])
+            self._values = tuple([self.value(element) for _, element in named])
         return self._names, self._values
 
     def child(self, parent: etree._Element, name: str) -> etree._Element | None:

@@ -21,6 +21,7 @@ _SEVERITIES = ("enforce", "warn")
 
 _CODE = re.compile("[0-9]+")
 _NOBODY: frozenset[int] = frozenset()
+_NOTHING: Mapping[int, Sequence[Addition]] = {}
 
 _MOST_PLANS = 256
 """How many structures of orders are remembered; clients choose which."""
@@ -62,11 +63,12 @@ class _Step:
 class _Plan:
     """How orders of one structure are validated.
 
-    `asked` are the places of the steps that they take. The others are of one length: which values
-    have to match, what they have to match, and the places of the steps that are taken if they do
-    not.
+    `names` are those that `Order.held` gives; `asked` are the places of the steps that they take.
+    The others are of one length: which values have to match, what they have to match, and the
+    places of the steps that are taken if they do not.
     """
 
+    names: Sequence[str]
     asked: frozenset[int]
     tested: Sequence[int]
     matches: Sequence[_Matches]
@@ -89,7 +91,7 @@ class Steps:
     `validating` of the steps that every order takes, `concerned` by an element's name those of the
     steps that orders with that element take, and `formats` what its value has to match and the step
     that is taken if it does not. `adds` and `plans` are what is remembered of structures: what
-    structural normalising steps add, by place and structure, and how orders are validated.
+    structural normalising steps add, by structure and place, and how orders are validated.
     """
 
     normalizing: tuple[_Step, ...]
@@ -97,7 +99,7 @@ class Steps:
     always: frozenset[int]
     concerned: Mapping[str, frozenset[int]]
     formats: Mapping[str, Sequence[tuple[_Matches, int]]]
-    adds: dict[tuple[int, Hashable], Sequence[Addition]] = dataclasses.field(default_factory=dict)
+    adds: dict[Hashable, dict[int, Sequence[Addition]]] = dataclasses.field(default_factory=dict)
     plans: dict[Hashable, _Plan] = dataclasses.field(default_factory=dict)
 
     def normalize(self, order: Order) -> list[Violation]:
@@ -108,7 +110,7 @@ class Steps:
         found: list[Violation] = []
         for place, step in enumerate(self.normalizing):
             structure = order.structure if step.structural else None
-            known = None if structure is None else self.adds.get((place, structure))
+            known = None if structure is None else self.adds.get(structure, _NOTHING).get(place)
             if known is not None:
                 if known:
                     order.rule = step.name
@@ -120,7 +122,9 @@ class Steps:
             if structure is not None and not said:
                 made = order.additions(edited)
                 if made is not None:
-                    _remember(self.adds, (place, structure), made)
+                    if structure not in self.adds:
+                        _remember(self.adds, structure, {})
+                    self.adds[structure][place] = made
         return found
 
     def validate(self, order: Order) -> list[Violation]:
@@ -129,12 +133,12 @@ class Steps:
         Errors: RuleFailedError when a rule fails, or changes the order.
         """
         structure = order.structure
+        names, values = order.held()
         plan = None if structure is None else self.plans.get(structure)
-        if plan is None:
-            plan = self._plan(order)
+        if plan is None or plan.names != names:  # a rule may have asked for them amid its edits
+            plan = self._plan(order, names)
             if structure is not None:
                 _remember(self.plans, structure, plan)
-        _, values = order.held()
         missed = plan.missed(values)
         found: list[Violation] = []
         if not missed and not plan.asked:
@@ -153,16 +157,15 @@ class Steps:
             plan.asked -= silent
         return found
 
-    def _plan(self, order: Order) -> _Plan:
+    def _plan(self, order: Order, names: Sequence[str]) -> _Plan:
         asked = self.always.union(*(self.concerned.get(name, _NOBODY) for name, _ in order.every()))
-        names, _ = order.held()
         tests = [
             (at, matches, place)
             for at, name in enumerate(names)
             for matches, place in self.formats.get(name, ())
         ]
         tested, matches, steps = zip(*tests, strict=True) if tests else ((), (), ())
-        return _Plan(asked, tested, matches, steps)
+        return _Plan(names, asked, tested, matches, steps)
 
 
 def _remember(memory: dict[Any, Any], key: object, value: object) -> None:

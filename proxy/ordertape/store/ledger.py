@@ -20,6 +20,7 @@ Source: reference page quotas, section 2; the design's Quotas.
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -365,7 +366,7 @@ class Ledger:
         if isinstance(window, Rolling):
             free_at = counter.starts + window.seconds * SECOND if counter.used else at
         standing = Standing(quota, counter.used, counter.held, asked, free_at, free_at)
-        if isinstance(window, Rolling) and not standing.fits:
+        if isinstance(window, Rolling) and standing.refuses and not standing.never_fits:
             standing = self._of_rolling(book, standing, counter, window, at)
         near = standing.is_near
         if counter.warned and not near and isinstance(window, Rolling):  # it has moved on
@@ -389,18 +390,13 @@ class Ledger:
         return replace(standing, more_at=more_at, fits_at=fits_at)
 
     def _amounts(self, account: str, quota: Quota, counter: Counter) -> Iterator[tuple[int, int]]:
-        """What counts in a window, the oldest first, with its moment."""
+        """What counts in a window, the oldest first, with its moment; read as far as is asked."""
         span = (counter.starts, counter.ends)
-        adjusted = self._adjusted(account, counter, *span)
-        if adjusted:
-            counted = [
-                (at, used if quota.unit is Unit.NUMBERS else 1)
-                for at, used, _ in self._connection.execute(_COUNTED, (account, *span))
-            ]
-            yield from sorted([*counted, *adjusted])
-            return
-        for at, used, _ in self._connection.execute(_COUNTED, (account, *span)):
-            yield at, used if quota.unit is Unit.NUMBERS else 1
+        counted = (
+            (at, used if quota.unit is Unit.NUMBERS else 1)
+            for at, used, _ in self._connection.execute(_COUNTED, (account, *span))
+        )
+        return heapq.merge(counted, self._adjusted(account, counter, *span))
 
     def _counter(self, book: Book, quota: Quota, at: int) -> Counter:
         """The counter of the quota's present window, made from what counts where it is new."""

@@ -248,7 +248,7 @@ def _blind_to_values(trial: _Trial) -> None:
 
 
 def _busy(trial: _Trial) -> list[object]:
-    """Whether each method of the rule has anything to change, to find or to refuse; what it adds."""
+    """Whether each method of the rule has anything to do or to find, and what it adds."""
     order = _Watched(trial.body, trial)
     steps = [step for step in ("normalize", "validate") if hasattr(trial.rule, step)]
     busy: list[object] = []

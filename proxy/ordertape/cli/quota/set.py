@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ class _Limit(click.ParamType[str]):
 
     def convert(self, value: Any, param: Any, ctx: Any) -> str:  # noqa: ANN401 - click's signature
         """As it is written."""
-        is_number = value.isascii() and value.isdecimal() and int(value) <= MOST
+        is_number = re.fullmatch("[0-9]{1,13}", value) is not None and int(value) <= MOST
         if value != _UNLIMITED and not is_number:
             self.fail(f"{value!r} is neither a whole number nor {_UNLIMITED}", param, ctx)
         return str(value)
