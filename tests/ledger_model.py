@@ -96,10 +96,10 @@ class Model:
         """The account's time, which stands still where the clock goes back."""
         return max(self.now, self.asked_at.get(account, 0))
 
-    def limit(self, account: str, quota: Quota) -> int | None:
+    def limit(self, account: str, quota: Quota, *, boosted: bool = True) -> int | None:
         stated = self.limits.get((account, quota.name), quota.limit)
-        if stated is None:
-            return None
+        if not stated or not boosted:
+            return stated
         at = self.moment(account)
         more = [
             by for *whose, by, until in self.boosts if whose == [account, quota.name] and until > at
@@ -149,9 +149,8 @@ class Model:
             if whose == account and since > self.now:
                 self.debts[whose, policy] = debt, self.now
 
-    def order(self, account: str, quotas: Sequence[Quota], numbers: int) -> Expected:
-        self.touch(account)
-        refusing, never = [], []
+    def refused(self, account: str, quotas: Sequence[Quota], numbers: int) -> Expected | None:
+        refusing, never, either = [], [], False
         for quota in quotas:
             limit = self.limit(account, quota)
             if limit is None or quota.mode is Mode.SHADOW:
@@ -162,13 +161,22 @@ class Model:
                 never.append(f"The quota {quota.name} ")
             elif used + asked > limit:
                 refusing.append(f"The quota {quota.name} ")
+                # Whether it ever fits depends on which boosts have ended by then.
+                either = either or asked > (self.limit(account, quota, boosted=False) or 0)
+        if either:
+            return Expected(OverQuotaError)
+        if never:
+            return Expected(NeverFitsError, never)
+        return Expected(OverQuotaError, refusing) if refusing else None
+
+    def order(self, account: str, quotas: Sequence[Quota], numbers: int) -> Expected:
+        self.touch(account)
+        refused = self.refused(account, quotas, numbers)
         at = self.moment(account)
         if any(not isinstance(quota.window, Burst) for quota in quotas):
             self.asked_at[account] = at
-        if never:
-            return Expected(NeverFitsError, never)
-        if refusing:
-            return Expected(OverQuotaError, refusing)
+        if refused is not None:
+            return refused
         for quota in quotas:
             if isinstance(quota.window, Burst):
                 debt = self.debt(account, quota) + _interval(quota)

@@ -155,9 +155,8 @@ async def test_whatever_is_not_clearly_its_own_is_refused(tmp_path: Path, keyed:
     many = (
         (OTHER, BASIC),
         (BASIC, OTHER),
-        (b"",),
         (b"Basic",),
-        (b"Basic  " + secret,),
+        (b"Basic  x" + secret,),
         (BASIC + b", " + BASIC,),
         (f"Basic {keyed.basic}".encode(),),
     )
@@ -165,6 +164,16 @@ async def test_whatever_is_not_clearly_its_own_is_refused(tmp_path: Path, keyed:
         answers = [await ask(port, request(b"\r\nAuthorization: ".join(one))) for one in many]
         assert service.attempts == []
     assert [answer.status for answer in answers] == [403] * len(many)
+
+
+async def test_blanks_make_no_difference_and_an_empty_line_is_none(
+    tmp_path: Path, keyed: Keyed
+) -> None:
+    secret = BASIC.partition(b" ")[2]
+    async with guarded(tmp_path, keyed) as (port, service):
+        answers = [await ask(port, request(one)) for one in (b"Basic  " + secret, b"", b" ")]
+        assert len(service.attempts) == 3
+    assert [answer.status for answer in answers] == [201] * 3
 
 
 @pytest.mark.parametrize(

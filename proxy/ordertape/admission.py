@@ -93,7 +93,8 @@ def check_credentials(request: Request, policy: Policy, redaction: Redaction) ->
     """
     if not policy.credentials:
         return
-    came = {redaction.fingerprint(one) for one in request.headers.get_all(b"authorization")}
+    lines = request.headers.get_all(b"authorization")
+    came = {redaction.fingerprint(one) for one in lines if one.strip(b" \t")}
     for account in sorted(accounts_named(request.target) & policy.credentials.keys()):
         if not came <= policy.credentials[account]:
             raise WrongCredentialsError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from ordertape.admission import Policy
 from ordertape.config import Settings, policies, rows
 from ordertape.config.policies import credential_problems, quota_problems
 from ordertape.direct import Direct
-from ordertape.errors import ConfigurationError, Problem, StartUpError
+from ordertape.errors import ConfigurationError, Problem, StartUpError, StoreHeldError
 from ordertape.gateway import Gateway, Limits
 from ordertape.model import Origin
 from ordertape.quota import Quotas
@@ -38,6 +39,10 @@ _RELOADED = frozenset(
     ["rules", "accounts", "orders", "quotas", "quota_headers", "quota_refunds", "v2_orders"]
 )
 """The tables and settings of the configuration that SIGHUP has read anew."""
+
+_PATIENCE = 5.0
+_PAUSE = 0.05
+"""Seconds that a store which is held by another process is waited for, and between two trials."""
 
 _log = structlog.get_logger("ordertape.build")
 
@@ -247,12 +252,20 @@ def change(
     `configured` is asked only in the second case: a broken configuration must not stand in the way
     of an emergency stop. Errors: StartUpError when there is no such store, or it is refused.
     """
-    answer = control.ask(db, command, **arguments)
-    if answer is not None:
-        return answer
-    if not db.exists():
-        raise StartUpError(f"There is no store {db}; name it with --db.")
-    return asyncio.run(_change_here(configured(), command, arguments))
+    patience = time.monotonic() + _PATIENCE
+    while True:
+        answer = control.ask(db, command, **arguments)
+        if answer is not None:
+            return answer
+        if not db.exists():
+            raise StartUpError(f"There is no store {db}; name it with --db.")
+        try:
+            return asyncio.run(_change_here(configured(), command, arguments))
+        except StoreHeldError:
+            # By another such command, or by a gateway that is about to listen to this one.
+            if time.monotonic() > patience:
+                raise
+            time.sleep(_PAUSE)
 
 
 def usage(

@@ -248,6 +248,10 @@ class StartUpError(Exception):
     """The gateway cannot start, or a command cannot run; the sentence says what to do."""
 
 
+class StoreHeldError(StartUpError):
+    """Another process is writing the store."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """What is wrong with one setting: its dotted key, and the sentence that names it.

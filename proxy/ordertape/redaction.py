@@ -55,7 +55,9 @@ class Redaction:
 
     def fingerprint(self, value: bytes) -> str:
         """The digest of an Authorization's credentials, as the record has it behind the scheme."""
-        return self._value(b"authorization", value).rpartition(b" ")[2].decode()
+        scheme, space, credentials = value.strip(b" \t").partition(b" ")
+        plain = scheme + space + credentials.lstrip(b" ")
+        return self._value(b"authorization", plain).rpartition(b" ")[2].decode()
 
     def target(self, target: str) -> str:
         """The request target with digests for secret query values; else byte for byte the same."""

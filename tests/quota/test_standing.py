@@ -67,7 +67,7 @@ def test_an_order_that_passes_the_share_is_warned_of(
         (100, ((50, 10),), 10, 100),  # its last moment is the one before
         (100, ((50, 10), (7, 20)), 9, 157),
         (100, ((50, 10), (7, 20)), 10, 107),
-        (0, ((50, 10),), 9, 50),
+        (0, ((50, 10),), 9, 0),  # blocked is blocked
         (100, ((-150, 10),), 9, 0),
         (None, ((50, 10),), 9, None),
     ],

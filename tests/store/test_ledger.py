@@ -10,7 +10,13 @@ import pytest
 from sqlite_utils import Database
 
 from ledger_model import reading, wrong_sums
-from ordertape.errors import NeverFitsError, OverQuotaError, RefusedError, UnavailableError
+from ordertape.errors import (
+    NeverFitsError,
+    OverQuotaError,
+    RefusedError,
+    StartUpError,
+    UnavailableError,
+)
 from ordertape.model import Charge, Kind, State
 from ordertape.quota import (
     Burst,
@@ -483,6 +489,44 @@ async def test_a_boost_ends_in_the_middle_of_a_window(books: Books) -> None:
         await books.order(1, daily)
     assert books.stand(daily) == [(150, 150)]
     assert books.stand(daily, account="15") == [(0, 0)]
+
+
+async def test_an_order_is_not_told_to_wait_past_the_end_of_the_boost_that_it_needs(
+    books: Books,
+) -> None:
+    daily = quota(100)
+    until_then = books.now + 60 * SECOND
+    await books.store.change(lambda batch: changes.boost(batch, "14", daily, 50, until_then, BY))
+    await books.order(100, daily)
+    with pytest.raises(NeverFitsError, match="ask for at most 100"):
+        await books.order(120, daily)
+    with pytest.raises(OverQuotaError, match="send it again after"):
+        await books.order(60, daily)
+    await books.order(50, daily)
+
+
+async def test_an_account_that_is_blocked_is_not_unblocked_by_a_boost(books: Books) -> None:
+    daily, until_then = quota(100), books.now + HOUR
+
+    async def change(plan: Any) -> None:
+        await books.store.change(plan)
+
+    await change(lambda batch: changes.boost(batch, "14", daily, 50, until_then, BY))
+    await change(lambda batch: changes.set_limit(batch, "14", daily, 0, BY))
+    with pytest.raises(NeverFitsError):
+        await books.order(1, daily)
+    with pytest.raises(StartUpError, match="set it another limit first"):
+        await change(lambda batch: changes.boost(batch, "14", daily, 50, until_then, BY))
+
+
+async def test_an_admitted_order_is_told_when_more_comes_free(books: Books) -> None:
+    rolling = quota(100, Rolling(20), name="rolling")
+    burst = quota(5, Burst(0.5), name="burst", unit=Unit.ORDERS)
+    exchange = intent(account="14", cost=1, quantity=1)
+    opened = await books.store.open(exchange, (rolling, burst))
+    assert opened.reservation is not None
+    told = [standing.more_at - books.now for standing in opened.reservation.standings]
+    assert told == [20 * SECOND, 2 * SECOND]
 
 
 async def test_orders_of_one_microsecond_all_count(books: Books) -> None:

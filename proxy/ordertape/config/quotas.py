@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     BeforeValidator,
     Field,
+    PlainSerializer,
     PlainValidator,
     SerializerFunctionWrapHandler,
     ValidationInfo,
@@ -72,6 +73,11 @@ def _accounts(value: object) -> object:
     if ids == value and all(isinstance(one, str) and _ACCOUNT.fullmatch(one) for one in ids):
         return tuple(ids)
     raise wrong('it is "*", or a list of account ids, such as ["9900012"].')
+
+
+def _written(value: object) -> object:
+    """As the file has it."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _zone(value: object) -> object:
@@ -160,9 +166,9 @@ class QuotaSection(_Sparse):
     per_second: Rate | None = Field(
         None, validate_default=True, description="Orders a second that a burst admits for long."
     )
-    accounts: Annotated[Literal["*"] | tuple[str, ...], PlainValidator(_accounts)] = Field(
-        "*", description='`"*"` (default), or a list of the account ids that have it.'
-    )
+    accounts: Annotated[
+        Literal["*"] | tuple[str, ...], PlainValidator(_accounts), PlainSerializer(_written)
+    ] = Field("*", description='`"*"` (default), or a list of the account ids that have it.')
     mode: Mode = Field(Mode.ENFORCE, description="`enforce` (default), or `shadow`: only logs.")
     warn_at: Share | None = Field(
         None, description="Share of the limit from which the log warns; 0.8 otherwise."

@@ -58,11 +58,15 @@ class Quota:
         return self.limit is not None and self.mode is Mode.ENFORCE
 
     def at(self, moment: int) -> Self:
-        """With the limit that is in force at this moment, boosts included."""
-        boosts = sum(boost.by for boost in self.boosts if boost.until > moment)
-        if self.limit is None or not boosts:
+        """With the limit that is in force at this moment, and the boosts that it includes.
+
+        An account that is blocked is not unblocked by a boost.
+        """
+        boosts = tuple(boost for boost in self.boosts if boost.until > moment)
+        if not self.limit or not self.boosts:
             return self
-        return replace(self, limit=max(0, self.limit + boosts))
+        limit = max(0, self.limit + sum(one.by for one in boosts))
+        return replace(self, limit=limit, boosts=boosts)
 
 
 @dataclass(frozen=True, slots=True)

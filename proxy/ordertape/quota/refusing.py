@@ -144,7 +144,7 @@ def said(reservation: Reservation, standing: Standing) -> str:
     if quota.limit == 0:
         return f"{allows}, and {asks}; ask whoever runs the gateway for more."
     if standing.never_fits:
-        return f"{allows} {_per(quota)}, and {asks}; ask for at most {quota.limit}."
+        return f"{allows} {_per(quota)}, and {asks}; ask for at most {standing.lasting}."
     counted = f"{standing.used} are used ({standing.held} of them held)"
     when = datetime.fromtimestamp(-(-standing.fits_at // SECOND), UTC).isoformat()
     retry = f"send it again after {when.replace('+00:00', 'Z')}"
@@ -157,7 +157,8 @@ def _per(quota: Quota) -> str:
     window = quota.window
     match window:
         case Calendar():
-            return f"a {window.period} ({window.zone})"
+            article = "an" if window.period is Period.HOUR else "a"
+            return f"{article} {window.period} ({window.zone})"
         case Rolling():
             return f"in any {window.seconds} seconds"
         case Burst():

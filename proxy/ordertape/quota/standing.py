@@ -34,9 +34,20 @@ class Standing:
 
     @property
     def never_fits(self) -> bool:
-        """Whether it asks for more than the whole limit, or that is 0."""
-        limit = self.quota.limit
+        """Whether it asks for more than the whole limit, or that is 0.
+
+        Boosts that end before the order could fit do not help it.
+        """
+        limit = self.lasting
         return limit is not None and (self.asked > limit or limit == 0)
+
+    @property
+    def lasting(self) -> int | None:
+        """What is left of the limit at `fits_at`, when boosts have ended; None is unlimited."""
+        limit = self.quota.limit
+        if limit is None:
+            return None
+        return limit - sum(one.by for one in self.quota.boosts if one.until <= self.fits_at)
 
     @property
     def refuses(self) -> bool:

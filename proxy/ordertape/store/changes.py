@@ -62,6 +62,8 @@ def boost(
     old = batch.ledger.limit(account, quota)
     if old is None:
         raise StartUpError(f"{quota.name} is unlimited for account {account}; nothing to boost.")
+    if old == 0:
+        raise StartUpError(f"{quota.name} blocks account {account}; set it another limit first.")
     batch.ledger.boost(account, quota.name, amount, until, by.operator, by.reason)
     new = batch.ledger.limit(account, quota)
     facts = {"old": old, "new": new, "amount": amount, "until": until}

@@ -364,7 +364,7 @@ class Ledger:
         counter = self._counter(book, quota, at)
         free_at = counter.ends
         if isinstance(window, Rolling):
-            free_at = counter.starts + window.seconds * SECOND if counter.used else at
+            free_at = (counter.starts if counter.used else at) + window.seconds * SECOND
         standing = Standing(quota, counter.used, counter.held, asked, free_at, free_at)
         if isinstance(window, Rolling) and standing.refuses and not standing.never_fits:
             standing = self._of_rolling(book, standing, counter, window, at)
@@ -482,8 +482,17 @@ class Ledger:
 
 def _of_burst(quota: Quota, window: Burst, booked: int, asked: int, at: int) -> Standing:
     size = 1 if quota.limit is None else quota.limit
-    frees = window.frees(booked, size, at)
-    return Standing(quota, window.taken(booked, size, at), 0, asked, max(frees, at), frees)
+    frees, taken = window.frees(booked, size, at), window.taken(booked, size, at)
+    # The place that comes free next is the first of those that are booked, this order's included.
+    behind = max(taken + asked - 1, 0) * window.interval
+    return Standing(
+        quota,
+        taken,
+        0,
+        asked,
+        max(frees, max(booked, at) + asked * window.interval - behind),
+        frees,
+    )
 
 
 def _kept(used: int, outcome: Outcome) -> int | None:

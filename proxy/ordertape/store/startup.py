@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from ordertape.errors import StartUpError
+from ordertape.errors import StartUpError, StoreHeldError
 from ordertape.model import IllegalTransitionError, Outcome, State
 from ordertape.store import Pause
 from ordertape.store.connection import (
@@ -126,7 +126,7 @@ def _lock_both(path: Path, emergency: EmergencyFile) -> Lock:
             files = [_acquire(store_lock)]
             undo.callback(os.close, files[0])
         except _HeldError as held:
-            raise StartUpError(
+            raise StoreHeldError(
                 f"The store {path} is being written by {held}; stop it, or name another with --db."
             ) from held
         except OSError as error:

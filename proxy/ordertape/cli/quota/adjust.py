@@ -10,8 +10,9 @@ import click
 from ordertape.cli.options import AccountId, Word, store_options
 from ordertape.cli.quota.changing import changed, note, reason_option
 from ordertape.cli.terminal import printable
+from ordertape.errors import StartUpError
 from ordertape.store.changes import MOST
-from ordertape.store.reading import Reader
+from ordertape.store.reading import Filter, Reader
 
 
 @click.command("adjust")
@@ -60,9 +61,20 @@ def adjust(
 
 
 def _found(db: Path, ident: str) -> str:
-    """The id of the exchange that is named as `audit show` takes it."""
+    """The id of the exchange that is named as `audit show` takes it.
+
+    But by nothing that others share: who sends again does so under the same CustomerOrderId.
+    """
     with Reader(db) as reader:
         full = reader.show(ident)
+        if full is not None and not full.row.id.startswith(ident):
+            of_service = [*reader.list(Filter(order_id=ident, limit=2))]
+            alike = of_service or [*reader.list(Filter(customer_order_id=ident, limit=2))]
+            if len(alike) > 1:
+                raise StartUpError(
+                    f"Several exchanges are of {ident}; name one of those that "
+                    "`ordertape audit list` shows for it."
+                )
     if full is None:
         sentence = f"ordertape: No exchange in {db} has the id {ident}; `audit list` names them."
         click.echo(printable(sentence), err=True)
