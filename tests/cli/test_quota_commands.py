@@ -158,6 +158,30 @@ def test_without_a_gateway_the_same_is_done_and_holds_when_one_starts(
         assert [one.exchange for one in reader.changes(quota="per-month")][2] == waiting.id
 
 
+def test_a_name_that_several_exchanges_count_under_names_none_of_them(
+    tmp_path: Path, quota: Quota
+) -> None:
+    configure(tmp_path, 10_000)
+    twice = [
+        intent(account=account, cost=5, quantity=5, customer_order_id="again")
+        for account in ("9900012", "9900013")
+    ]
+    doubts = [(one, outcome(State.IN_DOUBT)) for one in twice]
+    asyncio.run(fill(tmp_path / "ordertape.db", *doubts))
+    assert quota("adjust", "--exchange", "again", "--refund", *WHY) == (
+        2,
+        "",
+        "ordertape: Several exchanges that count are named again; name one of them by its own id, "
+        "which `ordertape audit list` shows.\n",
+    )
+    assert quota("adjust", "--exchange", twice[0].id, "--refund", *WHY)[0] == 0
+    assert quota("adjust", "--exchange", "again", "--refund", *WHY) == (
+        0,
+        f"The exchange {twice[1].id} counts for nothing of account 9900013; it was 5 numbers.\n",
+        "",
+    )
+
+
 async def _use(db: Path) -> None:
     store = await SqliteStore.start(db, settings=settings())
     for cost, ending in ((2000, State.COMPLETED), (1000, State.IN_DOUBT)):

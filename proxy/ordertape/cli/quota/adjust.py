@@ -63,23 +63,27 @@ def adjust(
 def _found(db: Path, ident: str) -> str:
     """The id of the exchange that is named as `audit show` takes it.
 
-    But by nothing that others share: who sends again does so under the same CustomerOrderId.
+    Of several of one name only one may count: who sends again does so under the same
+    CustomerOrderId, and what is taken from the wrong one would be given twice.
     """
     with Reader(db) as reader:
         full = reader.show(ident)
-        if full is not None and not full.row.id.startswith(ident):
-            of_service = [*reader.list(Filter(order_id=ident, limit=2))]
-            alike = of_service or [*reader.list(Filter(customer_order_id=ident, limit=2))]
-            if len(alike) > 1:
-                raise StartUpError(
-                    f"Several exchanges are of {ident}; name one of those that "
-                    "`ordertape audit list` shows for it."
-                )
-    if full is None:
-        sentence = f"ordertape: No exchange in {db} has the id {ident}; `audit list` names them."
-        click.echo(printable(sentence), err=True)
-        sys.exit(1)
-    return full.row.id
+        if full is None:
+            sentence = (
+                f"ordertape: No exchange in {db} has the id {ident}; `audit list` names them."
+            )
+            click.echo(printable(sentence), err=True)
+            sys.exit(1)
+        if full.row.id.startswith(ident):
+            return full.row.id
+        named = Filter(order_id=ident), Filter(customer_order_id=ident)
+        alike = [row.id for one in named for row in reader.list(one) if row.used is not None]
+    if len(set(alike)) > 1:
+        raise StartUpError(
+            f"Several exchanges that count are named {ident}; name one of them by its own id, "
+            "which `ordertape audit list` shows."
+        )
+    return alike[0] if alike else full.row.id
 
 
 def _counted(numbers: int | None) -> str:
