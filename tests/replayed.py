@@ -14,7 +14,7 @@ from ordertape.config import Settings
 from ordertape.server import Listener
 from ordertape.service import listener_settings
 from ordertape.testing import Respond, Scripted, Step, order_created
-from ordertape.upstream.replay import Replay
+from ordertape.upstream.replay import Sessions
 
 FIRST, SECOND = order_created("order-1"), order_created("order-2")
 
@@ -66,7 +66,7 @@ class Replaying:
     """A replay that listens."""
 
     port: int
-    replay: Replay
+    replay: Sessions
 
     async def status(self, request: bytes) -> int:
         return (await ask(self.port, request)).status
@@ -76,7 +76,7 @@ class Replaying:
 async def replaying_on_a_port(*sources: Path, **settings: Any) -> AsyncIterator[Replaying]:
     chosen = Settings.model_validate({"listen": "127.0.0.1:0", "admin": "off", **settings})
     async with replaying(chosen, sources) as (handler, replay):
-        listener = Listener(handler, settings=listener_settings(chosen))
+        listener = Listener(handler, settings=listener_settings(chosen, sessions=True))
         await listener.start()
         try:
             yield Replaying(listener.port, replay)

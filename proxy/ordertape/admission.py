@@ -17,6 +17,7 @@ from ordertape.errors import (
     ViolatedError,
     WrongCredentialsError,
 )
+from ordertape.matching import DEFAULT, Matching
 from ordertape.model import Body, Edit, Headers, Request, Violation
 from ordertape.order import Order, media_type_ok, read_order
 from ordertape.quota import Quotas
@@ -33,10 +34,12 @@ _LEFT_AS_RECEIVED = Violation(
     severity="warn",
 )
 
+_REDACTED = b"redacted"
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How orders are read and judged, what they may cost, and who may give them.
+    """How orders are read, judged and recognised, what they may cost, and who may give them.
 
     `limit` is in bytes, for a body that came compressed; `fallback_charset` is `read_order`'s.
     `credentials` has, for accounts that are tied to some, the digests of those.
@@ -47,6 +50,7 @@ class Policy:
     fallback_charset: str | None = None
     quotas: Quotas = Quotas()  # noqa: RUF009 - frozen
     credentials: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    matching: Matching = DEFAULT
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,8 +107,11 @@ def check_credentials(request: Request, policy: Policy, redaction: Redaction) ->
             )
 
 
-def match_key(request: Request, order: Order | None, redaction: Redaction) -> str:
+def match_key(
+    request: Request, order: Order | None, redaction: Redaction, matching: Matching = DEFAULT
+) -> str:
     """What a recording of this request is found by; `order` as normalised, where it is one."""
+    counting = matching.matched_headers
     return canonical.match_key(
         request.method,
         redaction.constant_target(request.target),
@@ -112,6 +119,17 @@ def match_key(request: Request, order: Order | None, redaction: Redaction) -> st
         request.headers.get(b"content-type"),
         request.headers.get(b"authorization") is not None,
         order,
+        matching=matching,
+        headers=constant_headers(request.headers, redaction) if counting else request.headers,
+    )
+
+
+def constant_headers(headers: Headers, redaction: Redaction) -> Headers:
+    """The headers with `redacted` for every value that holds a secret: what keys are made of."""
+    kept = redaction.headers(headers)
+    return Headers.of(
+        (name, value if value == stored else _REDACTED)
+        for (name, value), (_, stored) in zip(headers, kept, strict=True)
     )
 
 

@@ -16,6 +16,7 @@ from lxml import etree
 from ordertape.errors import (
     GatewayError,
     MethodNotAllowedError,
+    NoRecordingError,
     OverQuotaError,
     ViolatedError,
 )
@@ -74,12 +75,18 @@ def _body(form: str, error: GatewayError, order: Order | None) -> str:
     if form == _XML:
         return _as_xml(problems, order)
     description = " ".join(sentence for _, sentence in problems)
+    miss = error if isinstance(error, NoRecordingError) else None
     if form == _JSON:
-        code = problems[0][0]
-        return json.dumps(
-            {"code": code, "description": description, "state": error.state.token},
-            ensure_ascii=False,
-        )
+        said: dict[str, object] = {
+            "code": problems[0][0],
+            "description": description,
+            "state": error.state.token,
+        }
+        if miss is not None and miss.facts is not None:
+            said["nearest"] = miss.facts
+        return _NOT_XML.sub("\ufffd", json.dumps(said, ensure_ascii=False))
+    if miss is not None:
+        return "".join(f"{sentence}\n" for _, sentence in problems)
     return f"{description}\n"
 
 
@@ -89,6 +96,8 @@ def _problems(error: GatewayError) -> list[tuple[str, str]]:
         found = [(violation.code, violation.message) for violation in error.violations]
     elif isinstance(error, OverQuotaError):
         found = [(error.code, sentence) for sentence in error.sentences]
+    elif isinstance(error, NoRecordingError):
+        found = [(error.code, sentence) for sentence in (str(error), *error.told)]
     else:
         found = [(error.code, str(error))]
     return [(code, _NOT_XML.sub("\ufffd", sentence)) for code, sentence in found]

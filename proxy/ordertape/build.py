@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ import structlog
 
 from ordertape import quota_control
 from ordertape.admission import Policy
+from ordertape.cassette import reindexing
+from ordertape.cassette.interaction import Interaction
+from ordertape.cassette.storing import into_store
 from ordertape.config import Settings, policies, rows
 from ordertape.config.policies import credential_problems, quota_problems
 from ordertape.direct import Direct
@@ -32,7 +36,7 @@ from ordertape.store.sqlite import SqliteStore, StoreSettings
 from ordertape.transcript import moment
 from ordertape.upstream import Upstream
 from ordertape.upstream.live import Live, LiveSettings, tls_context
-from ordertape.upstream.replay import Replay
+from ordertape.upstream.replay import Recordings, Sessions
 from ordertape.upstream.sandbox import Sandbox
 
 _RELOADED = frozenset(
@@ -73,7 +77,10 @@ async def recording(settings: Settings) -> AsyncIterator[Parts]:
     try:
         gateway = _gateway(settings, upstream, store, policy, redaction, via)
         with closing(gateway):
-            handlers = _handlers(store, settings.db, lambda: gateway.policy.quotas)
+            handlers = {
+                **_handlers(store, settings.db, lambda: gateway.policy.quotas),
+                **reindexing.handlers(store, settings.db, lambda: (gateway.policy, redaction)),
+            }
             async with control.serve_control(settings.db, handlers):
                 yield Parts(gateway, store, key_id)
     finally:
@@ -84,28 +91,48 @@ async def recording(settings: Settings) -> AsyncIterator[Parts]:
 @asynccontextmanager
 async def replaying(
     settings: Settings, sources: Sequence[Path]
-) -> AsyncIterator[tuple[Gateway, Replay]]:
+) -> AsyncIterator[tuple[Gateway, Sessions]]:
     """A gateway that answers from recordings; what it answers is recorded in a scratch store only.
 
-    No client is built: there is nothing to call out with. Errors: StartUpError.
+    Sources are stores, cassettes, and folders of them; there may be none, for sessions that bring
+    their own. No client is built: there is nothing to call out with. Errors: StartUpError.
     """
     with tempfile.TemporaryDirectory(prefix="ordertape-replay-") as folder:
         scratch = Path(folder) / "scratch.db"
-        redaction, _, via = _redaction(settings, scratch)
-        policy = admission_policy(settings)
-        index = Path(folder) / "index.db"
+        policy, redaction, via = _replayed(settings, scratch)
         unsynchronised = StoreSettings(synchronous="OFF", ballast=0, min_free=0)
         # First: who breaks off the reading of the sources leaves no thread that still writes here.
         store = await SqliteStore.start(scratch, settings=unsynchronised)
         try:
-            replay = Replay(sources, policy=policy, redaction=redaction, index=index)
+            sessions = Sessions(
+                sources,
+                policy=policy,
+                redaction=redaction,
+                folder=Path(folder),
+                repeat=settings.repeat,
+            )
             try:
-                with closing(_gateway(settings, replay, store, policy, redaction, via)) as gateway:
-                    yield gateway, replay
+                with closing(
+                    _gateway(settings, sessions, store, policy, redaction, via)
+                ) as gateway:
+                    yield gateway, sessions
             finally:
-                await replay.close()
+                await sessions.close()
         finally:
             await store.close()
+
+
+@asynccontextmanager
+async def recorded(settings: Settings, sources: Sequence[Path]) -> AsyncIterator[Recordings]:
+    """What `replaying` would answer from, to look things up in. Errors: StartUpError."""
+    with tempfile.TemporaryDirectory(prefix="ordertape-explain-") as name:
+        folder = Path(name)
+        policy, redaction, _ = _replayed(settings, folder / "scratch.db")
+        recordings = Recordings(sources, policy=policy, redaction=redaction, folder=folder)
+        try:
+            yield recordings
+        finally:
+            await recordings.close()
 
 
 def standing_alone(settings: Settings) -> Direct:
@@ -199,6 +226,21 @@ def _check(settings: Settings, problems: Iterable[Problem]) -> None:
         raise ConfigurationError(located)
 
 
+def importing(
+    settings: Settings, cassettes: Iterable[Interaction], upstreams: Sequence[str]
+) -> int:
+    """Add these to the store that is configured, all or none; how many there were.
+
+    What an interaction's URL has behind the one of `upstreams` that it begins with is its path.
+    Errors: StartUpError, also while a gateway writes the store.
+    """
+    policy, redaction = _recognition(settings)
+    stays = replace(_store_settings(settings), ballast=0)  # no order waits for its outcome here
+    return into_store(
+        settings.db, cassettes, policy, redaction, settings=stays, upstreams=upstreams
+    )
+
+
 async def reload(parts: Parts, started: Settings, again: Callable[[], Settings]) -> None:
     """Read the configuration again, and let `_RELOADED` hold for requests that come after.
 
@@ -289,10 +331,25 @@ async def _change_here(
 ) -> Mapping[str, Any]:
     store = await SqliteStore.start(settings.db, settings=_store_settings(settings))
     try:
-        handlers = _handlers(store, settings.db, lambda: quotas(settings))
+        handlers = {
+            **_handlers(store, settings.db, lambda: quotas(settings)),
+            **reindexing.handlers(store, settings.db, cache(lambda: _recognition(settings))),
+        }
         return await handlers[command](dict(arguments))
     finally:
         await store.close()
+
+
+def _replayed(settings: Settings, scratch: Path) -> tuple[Policy, Redaction, str]:
+    """How requests are recognised that are answered from recordings; and what stands in Via."""
+    redaction, _, via = _redaction(settings, scratch)
+    policy = replace(admission_policy(settings), matching=settings.matching.options)
+    return policy, redaction, via
+
+
+def _recognition(settings: Settings) -> tuple[Policy, Redaction]:
+    """What match keys are made with."""
+    return admission_policy(settings), _redaction(settings, settings.db)[0]
 
 
 def _handlers(

@@ -7,6 +7,7 @@ below are the gateway's (always digits: clients parse them).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -221,6 +222,22 @@ class NoRecordingError(NotSentError):
 
     status = 409
     code = "94090"
+
+    def __init__(
+        self,
+        sentence: str = "",
+        *,
+        told: tuple[str, ...] = (),
+        facts: Mapping[str, object] | None = None,
+        exhausted: bool = False,
+    ) -> None:
+        super().__init__(sentence)
+        self.told = told
+        """The explanation, a sentence each: the nearest recording, and how it differs."""
+        self.facts = facts
+        """The same for programs, None where there is nothing to compare with."""
+        self.exhausted = exhausted
+        """Whether there were recordings of this very request, and all of them have been used."""
 
 
 class UnknownPathError(NoRecordingError):

@@ -239,8 +239,9 @@ class Gateway:
         forward = passage.forward
         if forward.body.rest is not None:
             return  # a body that is still coming cannot be recognised again
+        matching = passage.policy.matching
         key = await self._worked_out(
-            passage, admission.match_key, forward, passage.order, self._redaction
+            passage, admission.match_key, forward, passage.order, self._redaction, matching
         )
         passage.forward = replace(forward, match_key=key)
         passage.exchange = replace(passage.exchange, match_key=key)

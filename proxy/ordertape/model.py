@@ -173,7 +173,8 @@ class Request:
 
     `target` is the request line's second word, raw (RFC 9112 section 3.2); `peer` is
     `host:port` of the client's socket; `version` is the HTTP version that it spoke. `match_key`
-    is what a recording is found by; the gateway sets it on the request that it sends.
+    is what a recording is found by; the gateway sets it on the request that it sends. `session`
+    is the replay session that the client named, if any.
     """
 
     method: str
@@ -183,6 +184,7 @@ class Request:
     peer: str = ""
     version: str = "1.1"
     match_key: str | None = None
+    session: str = ""
 
     @property
     def path(self) -> str:

@@ -39,18 +39,21 @@ async def serve(
     announce: Callable[[str, str | None], None],
     health: Callable[[], Health] | None = None,
     reload: Callable[[], Awaitable[None]] | None = None,
+    *,
+    sessions: bool = False,
 ) -> None:
     """Listen until SIGTERM or SIGINT, then let what is in flight end, and return.
 
     `announce` is called once with the URLs of both listeners when the ports are open; `health` is
     what the admin listener tells, None for no such listener. `reload` is called at every SIGHUP,
-    one after another, None to leave that signal alone. A second signal ends the process at
-    once: what was in flight is IN_DOUBT at the next start. Errors: StartUpError.
+    one after another, None to leave that signal alone. `sessions`: clients may name one. A second
+    signal ends the process at once: what was in flight is IN_DOUBT at the next start. Errors:
+    StartUpError.
     """
     check_parser()
     stop = _stop_signal()
     reloading = None if reload is None else asyncio.create_task(_reloading(reload, stop))
-    listener = Listener(handler, settings=listener_settings(settings))
+    listener = Listener(handler, settings=listener_settings(settings, sessions=sessions))
     admin = None
     if health is not None and settings.admin != "off":
         names = frozenset(settings.admin_names)
@@ -70,8 +73,8 @@ async def serve(
             await admin.stop()
 
 
-def listener_settings(settings: Settings) -> ListenerSettings:
-    """What the listener must know of the configuration."""
+def listener_settings(settings: Settings, *, sessions: bool = False) -> ListenerSettings:
+    """What the listener must know of the configuration; `sessions`: clients may name one."""
     return ListenerSettings(
         listen=settings.listen,
         public_url=settings.public_url,
@@ -84,6 +87,7 @@ def listener_settings(settings: Settings) -> ListenerSettings:
         order_limit=settings.limits.order,
         record_limit=settings.limits.record,
         max_connections=settings.limits.connections,
+        sessions=sessions,
     )
 
 

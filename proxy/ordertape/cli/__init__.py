@@ -18,9 +18,11 @@ from ordertape.errors import GatewayError, StartUpError
 COMMANDS: Mapping[str, tuple[str, str]] = {
     "account": ("account", "Print the digest that ties an account to its credentials."),
     "audit": ("audit", "Ask what passed: list, show and recheck exchanges."),
+    "cassette": ("cassette", "Export, import, list, show and reindex recordings."),
     "check": ("check", "Say what the gateway would make of orders in files."),
     "config": ("config", "Check the configuration, or show what is in force and whence."),
     "demo": ("demo", "See the whole story in one terminal."),
+    "explain": ("explain", "Say which recording a request finds, or why none."),
     "orders": ("orders", "Stop and resume new orders."),
     "quota": ("quota", "See and change what accounts may order."),
     "replay": ("replay", "Answer from recordings; nothing is ever called."),

@@ -5,7 +5,7 @@ Times are in seconds; sizes are bytes or a number with a unit, such as "16MiB".
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -22,6 +22,7 @@ from pydantic import (
 from ordertape.config.quotas import Digest, QuotaOverride, QuotaSection
 from ordertape.config.section import AccountId, Section, wrong
 from ordertape.config.sources import Sources
+from ordertape.matching import Matching, mistake_in_header, mistake_in_ignored
 
 _TOKEN = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"  # noqa: S105 - a token of HTTP's, no secret
 _PSEUDONYM = rf"{_TOKEN[:-1]}(:[0-9]+)?$"
@@ -121,6 +122,41 @@ class Redact(Section):
     query: tuple[Key, ...] = Field((), description="Query keys.")
 
 
+class MatchingSection(Section):
+    """Which requests a recording answers, beside those that say the same as the recorded one."""
+
+    ignore: tuple[str, ...] = Field(
+        (), description="XPaths (/Order/Name), query keys (?page) and headers that do not count."
+    )
+    headers: tuple[str, ...] = Field((), description="Headers whose values must be equal too.")
+    element_order: Literal["any", "significant"] = Field(
+        "any", description="Whether an order's elements may stand in any order."
+    )
+
+    @field_validator("ignore")
+    @classmethod
+    def _places(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        return _without(entries, mistake_in_ignored)
+
+    @field_validator("headers")
+    @classmethod
+    def _names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return _without(names, mistake_in_header)
+
+    @property
+    def options(self) -> Matching:
+        """The options of matching."""
+        return Matching(self.ignore, self.headers, self.element_order)
+
+
+def _without(entries: tuple[str, ...], mistake: Callable[[str], str | None]) -> tuple[str, ...]:
+    """The entries, if none of them is wrong."""
+    for entry in entries:
+        if said := mistake(entry):
+            raise wrong(f"{said}.")
+    return entries
+
+
 class Orders(Section):
     """How orders are read."""
 
@@ -198,6 +234,12 @@ class Settings(Section):
     limits: Limits = Field(Limits(), description="Sizes.")
     store: StoreSection = Field(StoreSection(), description="Durability.")
     redact: Redact = Field(Redact(), description="Secrets.")
+    matching: MatchingSection = Field(MatchingSection(), description="Replay.")
+    repeat: Literal["last", "loop", "error"] | None = Field(
+        None,
+        description="What replay answers when all recordings of a request are used: the last "
+        "again, all again, or an error; by default the last to GET, HEAD and OPTIONS only.",
+    )
     orders: Orders = Field(Orders(), description="Reading.")
     rules: Rules = Field(Rules(), description="Rule files, and fields of rules by rule name.")
     quotas: tuple[QuotaSection, ...] = Field((), description="What accounts may order.")

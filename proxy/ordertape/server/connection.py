@@ -18,6 +18,7 @@ from aiohttp.web_request import BaseRequest
 
 from ordertape.errors import GatewayError, RefusedError
 from ordertape.model import Answer, Body, Headers, Kind, Request, Response
+from ordertape.server import session
 from ordertape.server.delivery import acknowledged
 from ordertape.server.handler import Handler
 from ordertape.server.location import rewrite_headers
@@ -63,6 +64,7 @@ class Connection(Protocol):
     ) -> None:
         super().__init__(server, settings, registry)
         self._handler = handler
+        self._below = ""  # what stands before the paths of the session that is being answered
 
     # One request.
 
@@ -78,8 +80,11 @@ class Connection(Protocol):
         self._came_late = not request.content.is_eof()
         closing = not request.keep_alive or received.headers.get(b"upgrade") is not None
         taken = received
+        self._below = ""
         try:
             taken = check_head(received, request.version, self._settings.max_head)
+            if self._settings.sessions:
+                taken, self._below = session.taken(taken)
             onward = one_forward_fewer(taken)
             kind = self._handler.route(taken.method, taken.target)
             body = await self._body(request, kind)
@@ -147,7 +152,7 @@ class Connection(Protocol):
         response = _OPTIONS_HERE if answer is None else answer.response
         if self._settings.rewrite_location and response.upstream:
             own = self._settings.public_url or self._own_url(taken)
-            headers = rewrite_headers(response.headers, response.upstream, own)
+            headers = rewrite_headers(response.headers, response.upstream, own, self._below)
             response = replace(response, headers=headers)
         self._parse_on(request.content)
         whole = request.content.is_eof()

@@ -20,17 +20,20 @@ _ABSOLUTE = re.compile(
 _PORTS = {b"http": b"80", b"https": b"443"}
 
 
-def rewrite_headers(headers: Headers, upstream: str, own: str) -> Headers:
-    """The headers with `Location` and `Content-Location` rewritten, all else as it was."""
+def rewrite_headers(headers: Headers, upstream: str, own: str, below: str = "") -> Headers:
+    """The headers with `Location` and `Content-Location` rewritten, all else as it was.
+
+    `below` is what stands before the path of whatever is the service's: `/~SESSION`.
+    """
     if not any(name.lower() in FIELDS for name, _ in headers):
         return headers
     return Headers.of(
-        (name, rewrite(value, upstream, own) if name.lower() in FIELDS else value)
+        (name, rewrite(value, upstream, own, below) if name.lower() in FIELDS else value)
         for name, value in headers
     )
 
 
-def rewrite(value: bytes, upstream: str, own: str) -> bytes:
+def rewrite(value: bytes, upstream: str, own: str, below: str = "") -> bytes:
     """`value` with the scheme, authority and base path of `upstream` replaced by those of `own`.
 
     Both are base URLs. Another authority, a path outside the base path, and a path relative to
@@ -41,11 +44,15 @@ def rewrite(value: bytes, upstream: str, own: str) -> bytes:
         return value
     prefix = base["rest"].rstrip(b"/")
     there = _ABSOLUTE.fullmatch(value)
+    before = below.encode("latin-1")
     if there is None:
-        return value[len(prefix) :] if _lies_below(prefix, value) and prefix else value
+        if not value.startswith(b"/") or not _lies_below(prefix, value):
+            return value
+        return before + value[len(prefix) :]
     if not _same_authority(base, there) or not _lies_below(prefix, there["rest"]):
         return value
-    return own.encode("latin-1", "replace").rstrip(b"/") + there["rest"][len(prefix) :]
+    here = own.encode("latin-1", "replace").rstrip(b"/") + before
+    return here + there["rest"][len(prefix) :]
 
 
 def _lies_below(prefix: bytes, path: bytes) -> bool:

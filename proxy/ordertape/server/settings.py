@@ -14,6 +14,7 @@ class ListenerSettings:
     `body_timeout` a buffered body as a whole and each read of a streamed one; `write_timeout` how
     long a client may take nothing of its answer. `lingering_timeout`: how long what a refused
     client still sends is dropped, so that it can read the answer (RFC 9112 section 9.6).
+    `sessions`: requests may name a replay session, by header or by path.
     `max_line_size` and `max_field_size` must differ: aiohttp names only the limit that was passed.
     """
 
@@ -34,3 +35,4 @@ class ListenerSettings:
     max_headers: int = 100
     max_head: int = 64 << 10
     max_connections: int = 1000
+    sessions: bool = False
