@@ -67,7 +67,8 @@ def test_help_names_every_command_and_loads_none_of_them() -> None:
     assert not {"aiohttp", "lxml", "pydantic", "rich", "sqlite_utils", "uvloop"} & set(modules)
     commands = [line.split()[0] for line in help_[help_.index("Commands:") + 1 :]]
     assert commands == [
-        *("account", "audit", "check", "config", "demo", "orders", "quota"),
+        *("account", "audit", "cassette", "check", "config", "demo", "explain"),
+        *("orders", "quota"),
         *("replay", "rules", "sandbox", "serve"),
     ]
 

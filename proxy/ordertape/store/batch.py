@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ordertape.errors import NeverFitsError, OverQuotaError, RefusedError
 from ordertape.model import (
@@ -30,7 +30,7 @@ from ordertape.store.chain import Head, canonical_json, framed_pieces, link
 from ordertape.store.connection import sqlite3
 from ordertape.store.ledger import STATEMENTS, Ledger
 
-__all__ = ["Batch", "NotMovedError", "dump_headers", "is_assumed", "load_headers"]
+__all__ = ["Batch", "NotMovedError", "Rekeyed", "dump_headers", "is_assumed", "load_headers"]
 
 _COLUMNS = (
     *("seq", "id", "state", "kind", "origin", "upstream", "method", "target", "account"),
@@ -55,6 +55,7 @@ _INSERT_VIOLATION = """INSERT INTO violation
 _STREAMED = """UPDATE message SET length = ?, sha256 = ?, truncated = ?
     WHERE exchange = ? AND part = 'received'"""
 _DELIVERED = "UPDATE exchange SET delivered = ? WHERE seq = ? AND id = ?"
+_REKEY = "UPDATE exchange SET match_key = ?, key_rules = ? WHERE seq = ? AND id = ?"
 _PAUSE = "INSERT OR REPLACE INTO pause (account, reason, operator, at) VALUES (?, ?, ?, ?)"
 _RESUME = "DELETE FROM pause WHERE account = ?"
 _INSERT_EVENT = """INSERT INTO event (seq, at, kind, exchange, payload, payload_sha256, hash)
@@ -76,6 +77,14 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 _COUNTS_NOTHING: Mapping[str, int | None] = {"used": None, "counted_at": None, "held": 0}
+
+
+class Rekeyed(NamedTuple):
+    """An exchange's number and id, and the match key that it is given."""
+
+    seq: int
+    exchange_id: str
+    key: str
 
 
 class NotMovedError(Exception):
@@ -162,6 +171,17 @@ class Batch:
             self._row(_DELIVERED, int(delivered), seq, exchange_id)
             payload["delivered" if delivered else "undelivered"].append(exchange_id)
         self.event("delivered", None, at, payload)
+
+    def rekey(self, keys: Sequence[Rekeyed], rules_version: str) -> dict[str, Any]:
+        """Plan other match keys, made with rules of this version; how many there are."""
+        for one in keys:
+            self._row(_REKEY, one.key, rules_version, one.seq, one.exchange_id)
+        facts = {
+            "key_rules": rules_version,
+            "match_keys": {one.exchange_id: one.key for one in keys},
+        }
+        self.event("rekeyed", None, self.ledger.now, facts)
+        return {"rekeyed": len(keys)}
 
     def pause(self, pause: Pause) -> None:
         """Plan an emergency stop."""
@@ -300,6 +320,7 @@ _ORDER = (
     _INSERT_EDIT,
     _INSERT_VIOLATION,
     _DELIVERED,
+    _REKEY,
     _PAUSE,
     _RESUME,
     *STATEMENTS,

@@ -72,8 +72,8 @@ def connect_writer(
     try:
         for pragma in (
             "auto_vacuum=INCREMENTAL",  # counts only before the first table
+            f"synchronous={synchronous}",  # first: to change the journal's mode is to write
             "journal_mode=WAL",
-            f"synchronous={synchronous}",
             "wal_autocheckpoint=0",  # an automatic checkpoint would be the commit's tail latency
             f"journal_size_limit={_JOURNAL_SIZE_LIMIT}",
             "foreign_keys=ON",

@@ -126,7 +126,10 @@ class Full:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A completed exchange, as far as replay looks for it. Times as in `Row`."""
+    """A completed exchange, as far as replay looks for it. Times as in `Row`.
+
+    `rules_version` is of the rules that its key was made with.
+    """
 
     seq: int
     id: str
@@ -143,6 +146,7 @@ class Recorded:
 
 
 _RECORDED_COLUMNS = ", ".join(field.name for field in fields(Recorded))
+_REKEYED_COLUMNS = _RECORDED_COLUMNS.replace("rules_version", "coalesce(key_rules, rules_version)")
 
 
 class Reader:
@@ -223,12 +227,13 @@ class Reader:
             self._events(row.id),
         )
 
-    def completed(self) -> Iterator[Recorded]:
-        """Every COMPLETED exchange, in the order of recording."""
-        after = 0
+    def completed(self, after: int = 0) -> Iterator[Recorded]:
+        """Every COMPLETED exchange behind the one of this number, in the order of recording."""
+        rekeyed = self._all("SELECT 1 FROM pragma_table_info('exchange') WHERE name = ?", _KEYED)
+        columns = _REKEYED_COLUMNS if rekeyed else _RECORDED_COLUMNS  # a source is not migrated
         while True:
             rows = self._all(
-                f"SELECT {_RECORDED_COLUMNS} FROM exchange"  # noqa: S608 - names of fields
+                f"SELECT {columns} FROM exchange"  # noqa: S608 - names of fields
                 " WHERE state = 'COMPLETED' AND seq > ? ORDER BY seq LIMIT ?",
                 (after, _PAGE),
             )
@@ -317,6 +322,7 @@ class Reader:
         )
 
 
+_KEYED = ("key_rules",)
 _SELECT_EDITS = """SELECT exchange, rule, xpath, before, after FROM edit
     WHERE exchange IN (SELECT value FROM json_each(?)) ORDER BY exchange, position"""
 _SELECT_VIOLATIONS = """SELECT exchange, rule, code, xpath, line, message, severity FROM violation

@@ -162,6 +162,13 @@ _QUOTA_VIEWS = (
 )
 
 
+_KEYS = (
+    # The rules that `match_key` was made with, where those are not `rules_version`, which judged
+    # the request. Mutable, with match_key: `cassette reindex` makes keys anew.
+    "ALTER TABLE exchange ADD COLUMN key_rules TEXT",
+)
+
+
 @SCHEMA()
 def first_tables(database: Database) -> None:
     """Exchanges with their messages, edits and violations; events; pauses; three views."""
@@ -174,6 +181,13 @@ def first_tables(database: Database) -> None:
 def quotas(database: Database) -> None:
     """What orders count for, the sums of that by account and window, and changes to limits."""
     for statement in (*_QUOTA_TABLES, *_QUOTA_VIEWS):
+        database.execute(statement)
+
+
+@SCHEMA()
+def keys(database: Database) -> None:
+    """Which rules a match key goes by."""
+    for statement in _KEYS:
         database.execute(statement)
 
 
