@@ -11,8 +11,8 @@ PACKAGE = ROOT / "proxy" / "ordertape"
 
 ROWS: tuple[tuple[str, ...], ...] = (
     ("model", "errors"),
-    ("order", "canonical", "answers", "route", "hops", "coding"),
-    ("rule", "matching", "redaction", "quota"),
+    ("order", "matching", "canonical", "answers", "route", "hops", "coding"),
+    ("rule", "explaining", "redaction", "quota"),
     ("admission", "giving", "transcript", "store", "cassette"),
     ("upstream", "recheck"),
     ("gateway", "direct"),

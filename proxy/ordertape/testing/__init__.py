@@ -2,6 +2,8 @@
 
 `Scripted` and its steps: a service that does what a script says, for tests of clients and gateways.
 
+`replaying`: cassettes answer on a port while a block runs, for any test framework.
+
 `check_rule`, `valid_orders`, `wild_orders`, `order_of`: the laws that every rule must keep, and the
 orders that they are tried on. These need hypothesis: `pip install 'ordertape[testing]'`.
 """
@@ -33,12 +35,14 @@ from ordertape.testing.scripted import (
 if TYPE_CHECKING:
     from ordertape.testing.laws import check_rule
     from ordertape.testing.orders import order_of, valid_orders, wild_orders
+    from ordertape.testing.replay import MissedError, replaying
 
 __all__ = [
     "Close",
     "Drip",
     "Hang",
     "HoldOn",
+    "MissedError",
     "Peer",
     "ReadRequest",
     "Reset",
@@ -50,6 +54,7 @@ __all__ = [
     "order_created",
     "order_of",
     "refused_port",
+    "replaying",
     "reply",
     "unaccepting",
     "unauthorized",
@@ -57,18 +62,23 @@ __all__ = [
     "wild_orders",
 ]
 
-_WITH_HYPOTHESIS = {
+_LATER = {
+    "MissedError": "replay",
     "check_rule": "laws",
     "order_of": "orders",
+    "replaying": "replay",
     "valid_orders": "orders",
     "wild_orders": "orders",
 }
-"""What is imported only when it is asked for, and from where: a gateway has no hypothesis."""
+"""What is imported only when it is asked for, and from where.
+
+A gateway has no hypothesis, and a scripted service no need of a whole gateway.
+"""
 
 
 def __getattr__(name: str) -> object:
     """What needs hypothesis. Errors: ImportError where that is missing."""
-    module = _WITH_HYPOTHESIS.get(name)
+    module = _LATER.get(name)
     if module is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
