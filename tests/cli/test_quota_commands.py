@@ -168,12 +168,11 @@ def test_a_name_that_several_exchanges_count_under_names_none_of_them(
     ]
     doubts = [(one, outcome(State.IN_DOUBT)) for one in twice]
     asyncio.run(fill(tmp_path / "ordertape.db", *doubts))
-    assert quota("adjust", "--exchange", "again", "--refund", *WHY) == (
-        2,
-        "",
+    said = (
         "ordertape: Several exchanges that count are named again; name one of them by its own id, "
-        "which `ordertape audit list` shows.\n",
+        "which `ordertape audit list` shows.\n"
     )
+    assert quota("adjust", "--exchange", "again", "--refund", *WHY) == (2, "", said)
     assert quota("adjust", "--exchange", twice[0].id, "--refund", *WHY)[0] == 0
     assert quota("adjust", "--exchange", "again", "--refund", *WHY) == (
         0,
