@@ -32,6 +32,7 @@ from ordertape.rule import Fields, RuleSet, build_rules, discover, find
 from ordertape.store import Pause, control
 from ordertape.store.connection import companion
 from ordertape.store.key import load_key
+from ordertape.store.settings import SCRATCH
 from ordertape.store.sqlite import SqliteStore, StoreSettings
 from ordertape.transcript import moment
 from ordertape.upstream import Upstream
@@ -100,9 +101,8 @@ async def replaying(
     with tempfile.TemporaryDirectory(prefix="ordertape-replay-") as folder:
         scratch = Path(folder) / "scratch.db"
         policy, redaction, via = _replayed(settings, scratch)
-        unsynchronised = StoreSettings(synchronous="OFF", ballast=0, min_free=0)
         # First: who breaks off the reading of the sources leaves no thread that still writes here.
-        store = await SqliteStore.start(scratch, settings=unsynchronised)
+        store = await SqliteStore.start(scratch, settings=SCRATCH)
         try:
             sessions = Sessions(
                 sources,

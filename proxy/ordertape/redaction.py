@@ -15,10 +15,13 @@ from urllib.parse import unquote_plus
 
 from ordertape.model import Headers
 
-__all__ = ["ALWAYS", "Redaction"]
+__all__ = ["ALWAYS", "DIGEST", "Redaction"]
 
 ALWAYS = frozenset({b"authorization", b"proxy-authorization", b"cookie", b"set-cookie"})
 """Header names, lower case, whose values are never stored."""
+
+DIGEST = re.compile(r"ordertape:[0-9a-f]{8}:[0-9a-f]{16}")
+"""What is left of a secret."""
 
 _REFERER = b"referer"
 """It may repeat the target of another request, secrets and all."""

@@ -11,12 +11,13 @@ import pytest
 from gateways import gateway, order_request
 from ordertape.cassette.interaction import CassetteError, Interaction
 from ordertape.cassette.ordinals import Secrets, numbered
-from ordertape.cassette.storing import SCRATCH, into_store
+from ordertape.cassette.storing import into_store
 from ordertape.cassette.taking_out import interactions
 from ordertape.errors import StartUpError
 from ordertape.matching import Matching
 from ordertape.model import Headers, Kind, Origin, State
 from ordertape.store.reading import Filter, Reader, Row
+from ordertape.store.settings import SCRATCH
 from recorded import everything_in
 from replayed import get, order, raw, record, replaying_on_a_port
 from storable import POLICY, READ, REDACTION, XML, placed

@@ -21,15 +21,12 @@ from ordertape.cassette.interaction import CassetteError, Interaction
 from ordertape.errors import RefusedError
 from ordertape.model import Headers
 from ordertape.order import media_type_ok, read_tree
-from ordertape.redaction import Redaction
+from ordertape.redaction import DIGEST, Redaction
 
-__all__ = ["DIGEST", "ORDINAL", "Secrets", "numbered"]
+__all__ = ["ORDINAL", "Secrets", "numbered"]
 
 ORDINAL = re.compile(r"redacted-[1-9][0-9]{0,8}(?![0-9])")
 """What stands for a secret in a cassette."""
-
-DIGEST = re.compile(r"ordertape:[0-9a-f]{8}:[0-9a-f]{16}")
-"""What stands for a secret in a store."""
 
 _DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?(?:<\?xml\s[^>]*\?>\s*)?")
 _CHARSET = re.compile(rb"(?:charset|encoding)\s*=\s*[\"']?([A-Za-z0-9._-]+)", re.IGNORECASE)

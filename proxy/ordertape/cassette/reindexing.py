@@ -13,10 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ordertape import canonical
 from ordertape.admission import Policy
-from ordertape.cassette.ordinals import DIGEST
-from ordertape.cassette.storing import recognised
+from ordertape.cassette.storing import recognised, stored_key
 from ordertape.model import Body, Request
 from ordertape.redaction import Redaction
 from ordertape.store.batch import Rekeyed
@@ -80,13 +78,9 @@ def _found(path: Path, after: int, policy: Policy, redaction: Redaction) -> _Fou
 
 def _made(reader: Reader, one: Recorded, policy: Policy, redaction: Redaction) -> str | None:
     """The key; None where too little of the request was kept to make one."""
-    if (
-        one.match_key is not None
-        and canonical.is_current(one.match_key)
-        and one.rules_version == policy.rules.version
-        and DIGEST.sub("redacted", one.target) == redaction.constant_target(one.target)
-    ):
-        return one.match_key
+    stored = stored_key(one, policy, redaction)
+    if stored is not None:
+        return stored
     received = reader.message(one.seq, "received")
     if received is None or received.truncated:
         return None

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from ordertape import __version__, admission, giving, transcript
+from ordertape import __version__, admission, canonical, giving, transcript
 from ordertape.admission import Judgement, Policy
 from ordertape.cassette.interaction import CassetteError, Interaction
 from ordertape.cassette.ordinals import ORDINAL
@@ -29,17 +29,15 @@ from ordertape.model import (
     Response,
     State,
 )
-from ordertape.redaction import Redaction
+from ordertape.redaction import DIGEST, Redaction
 from ordertape.route import Route, classify
 from ordertape.store.connection import sqlite3
 from ordertape.store.group import Stamp
-from ordertape.store.settings import StoreSettings
+from ordertape.store.reading import Recorded
+from ordertape.store.settings import SCRATCH, StoreSettings
 from ordertape.store.startup import open_to_write
 
-__all__ = ["SCRATCH", "Recognised", "into_store", "recognised"]
-
-SCRATCH = StoreSettings(synchronous="OFF", ballast=0, min_free=0)
-"""How a store is kept that is thrown away."""
+__all__ = ["Recognised", "into_store", "recognised", "stored_key"]
 
 _URL = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<rest>[^#]*)", re.DOTALL
@@ -69,6 +67,24 @@ def recognised(
         return Recognised(route, admission.match_key(request, None, redaction, matching))
     key = admission.match_key(judged.forward, judged.leaves, redaction, matching)
     return Recognised(route, key, judged)
+
+
+def stored_key(
+    recorded: Recorded, policy: Policy, redaction: Redaction, matching: Matching = DEFAULT
+) -> str | None:
+    """The key that was stored, where the rules in force would make the same; else None.
+
+    They would where rules, redaction, the options of matching and the version of keys are the same.
+    """
+    key, target = recorded.match_key, recorded.target
+    if (
+        key
+        and canonical.is_current(key, matching)
+        and recorded.rules_version == policy.rules.version
+        and DIGEST.sub("redacted", target) == redaction.constant_target(target)
+    ):
+        return key
+    return None
 
 
 def into_store(

@@ -27,6 +27,7 @@ from pydantic import (
 
 from ordertape.config.section import Section, wrong
 from ordertape.quota import Mode, Unit
+from ordertape.redaction import DIGEST
 
 __all__ = ["Digest", "QuotaOverride", "QuotaSection", "misfit"]
 
@@ -54,7 +55,6 @@ _SLOWEST, _FASTEST = 1e-6, 1e6
 _YEAR = 366 * 86_400
 
 _ACCOUNT = re.compile(r"[A-Za-z0-9_-]+")
-_DIGEST = re.compile(r"ordertape:[0-9a-f]{8}:[0-9a-f]{16}")
 
 
 def _amount(most: int) -> PlainValidator:
@@ -113,7 +113,7 @@ def _moment(value: object) -> object:
 
 
 def _digest(value: object) -> object:
-    if not isinstance(value, str) or not _DIGEST.fullmatch(value):
+    if not isinstance(value, str) or not DIGEST.fullmatch(value):
         raise wrong("it is no digest of credentials; `ordertape account fingerprint` prints one.")
     return value
 

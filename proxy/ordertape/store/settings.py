@@ -9,7 +9,7 @@ from typing import Literal
 
 from ordertape.transcript import moment
 
-__all__ = ["StoreSettings"]
+__all__ = ["SCRATCH", "StoreSettings"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +42,7 @@ class StoreSettings:
     def lock_wait(self) -> float:
         """How long the writer waits for a lock: its error must come before callers give up."""
         return min(self.busy_timeout, self.commit_deadline / 2)
+
+
+SCRATCH = StoreSettings(synchronous="OFF", ballast=0, min_free=0)
+"""How a store is kept that is thrown away."""

@@ -38,7 +38,8 @@ from ordertape.redaction import Redaction
 from ordertape.server import Listener, check_parser
 from ordertape.service import listener_settings
 from ordertape.store.key import load_key
-from ordertape.store.sqlite import SqliteStore, StoreSettings
+from ordertape.store.settings import SCRATCH
+from ordertape.store.sqlite import SqliteStore
 from ordertape.testing.playing import Playing
 from ordertape.testing.quiet import quieten
 from ordertape.testing.taping import Episodes, Kept, Tape, Taping
@@ -115,8 +116,7 @@ class Bench:
         self._thread.start()
         self._scratch = self._folder / "scratch.db"
         self._key, self._key_id = load_key(self._scratch, None)
-        settings = StoreSettings(synchronous="OFF", ballast=0, min_free=0)
-        self._store = self._done(SqliteStore.start(self._scratch, settings=settings))
+        self._store = self._done(SqliteStore.start(self._scratch, settings=SCRATCH))
         self._configured: dict[Path | None, tuple[Settings, Policy]] = {}
 
     def __repr__(self) -> str:

@@ -56,7 +56,7 @@ def set_limit(
     if reset:
         facts = changed(db, "quota-reset", reason, account=account, quota=quota)
     else:
-        number = None if limit in {None, _UNLIMITED} else int(str(limit))
+        number = None if limit == _UNLIMITED else int(str(limit))
         facts = changed(db, "quota-set", reason, account=account, quota=quota, limit=number)
     old, new = limited(facts["old"]), limited(facts["new"])
     whose = " as configured" if reset else ""

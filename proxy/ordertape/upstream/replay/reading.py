@@ -6,36 +6,27 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from ordertape import admission, canonical
+from ordertape import admission
 from ordertape.admission import Policy
+from ordertape.cassette.storing import stored_key
 from ordertape.errors import RefusedError
 from ordertape.explaining import Seen
 from ordertape.model import Body, Headers, Kind, Message, Request
 from ordertape.order import Order
-from ordertape.redaction import Redaction
+from ordertape.redaction import DIGEST, Redaction
 from ordertape.route import Route, classify
 from ordertape.store.reading import Reader, Recorded
 
 __all__ = ["admitted", "asked", "keyed", "recorded"]
 
-_DIGEST = re.compile(r"ordertape:[0-9a-f]{8}:[0-9a-f]{16}")  # what redaction leaves of a secret
-_DIGEST_BYTES = re.compile(_DIGEST.pattern.encode())
+_DIGEST_BYTES = re.compile(DIGEST.pattern.encode())
 
 
 def keyed(reader: Reader, policy: Policy, redaction: Redaction) -> Iterator[tuple[Recorded, str]]:
-    """Each completed exchange with its key by the rules in force.
-
-    The key that was stored is that key where rules, redaction, the options of matching and the
-    version of keys are the same.
-    """
+    """Each completed exchange with its key by the rules in force."""
     for exchange in reader.completed():
-        stored, target = exchange.match_key, exchange.target
-        if (
-            stored
-            and canonical.is_current(stored, policy.matching)
-            and exchange.rules_version == policy.rules.version
-            and _DIGEST.sub("redacted", target) == redaction.constant_target(target)
-        ):
+        stored = stored_key(exchange, policy, redaction, policy.matching)
+        if stored is not None:
             yield exchange, stored
         elif (seen := recorded(reader, exchange.seq, policy, redaction)) is not None:
             yield exchange, seen.key(policy.matching)
@@ -97,7 +88,7 @@ def _seen(request: Request, order: Order | None, redaction: Redaction) -> Seen:
     headers = admission.constant_headers(request.headers, redaction)
     return Seen(
         request.method,
-        _DIGEST.sub("redacted", redaction.constant_target(request.target)),
+        DIGEST.sub("redacted", redaction.constant_target(request.target)),
         Headers.of((name, _DIGEST_BYTES.sub(b"redacted", value)) for name, value in headers),
         request.body.held,
         order,
