@@ -25,9 +25,9 @@ _WRONG = """SELECT * FROM (SELECT quota.*,
         AND adjustment.at >= starts AND adjustment.at < ends) AS should_be_used,
     (SELECT coalesce(sum(iif(quota.unit = 'numbers', exchange.used, 1)), 0) FROM exchange
         WHERE exchange.account = quota.account AND exchange.held = 1
-        AND counted_at >= starts AND counted_at < ends) AS should_be_held
+        AND counted_at >= starts AND counted_at < ends) AS held
     FROM quota)
-    WHERE used IS NOT should_be_used OR held IS NOT should_be_held OR held < 0 OR used < held"""
+    WHERE used IS NOT should_be_used OR used < held"""
 
 
 @contextmanager

@@ -36,12 +36,11 @@ limit = 1000000
 window = "hour"
 """
 
-_UNEQUAL = """SELECT policy, starts, used, held, (
-        SELECT json_array(ifnull(sum(CASE unit WHEN 'numbers' THEN used ELSE 1 END), 0),
-            ifnull(sum(CASE unit WHEN 'numbers' THEN used ELSE 1 END * held), 0))
+_UNEQUAL = """SELECT policy, starts, used, (
+        SELECT ifnull(sum(CASE unit WHEN 'numbers' THEN used ELSE 1 END), 0)
         FROM exchange WHERE exchange.account = quota.account AND exchange.used IS NOT NULL
             AND counted_at >= starts AND counted_at < ends
-    ) AS counted FROM quota WHERE counted != json_array(used, held)"""
+    ) AS counted FROM quota WHERE counted != quota.used"""
 _SUMS = """SELECT ifnull(sum(used), 0), ifnull(sum(used * held), 0),
         ifnull(sum(used * (state IN ('PENDING', 'IN_DOUBT'))), 0)
     FROM exchange WHERE used IS NOT NULL"""
@@ -96,7 +95,7 @@ def books(db: Path) -> Books:
     with closing(connect_reader(db)) as connection:
         connection.execute("BEGIN")
         used, held, unsettled = connection.execute(_SUMS).fetchone()
-        rows = connection.execute("SELECT policy, used, held FROM quota").fetchall()
+        rows = connection.execute("SELECT policy, used, held FROM quota_usage").fetchall()
         counters = {policy: (used, held) for policy, used, held in rows}
         unequal = connection.execute(_UNEQUAL).fetchall()
         return Books(used, held, unsettled, counters, unequal)

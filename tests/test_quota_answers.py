@@ -203,7 +203,7 @@ async def test_an_order_that_can_never_fit_is_not_told_to_come_again(
 
 def test_a_limit_of_0_refuses_an_order_of_no_numbers_too() -> None:
     """One of those passes the rules only where they are off."""
-    blocked = Standing(numbers(0), used=0, held=0, asked=0, more_at=1, fits_at=1)
+    blocked = Standing(numbers(0), used=0, asked=0, more_at=1, fits_at=1)
     error = refusal(Reservation(ACCOUNT, 0, (blocked,)))
     assert isinstance(error, NeverFitsError)
 

@@ -8,7 +8,7 @@ def quota(limit: int | None = 100, mode: Mode = Mode.ENFORCE, warn_at: float | N
 
 
 def standing(used: int, asked: int, limit: int | None = 100, mode: Mode = Mode.ENFORCE) -> Standing:
-    return Standing(quota(limit, mode), used, 0, asked, more_at=1, fits_at=1)
+    return Standing(quota(limit, mode), used, asked, more_at=1, fits_at=1)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_what_remains_is_never_less_than_nothing(used: int, remaining: int) -> N
 def test_an_order_that_passes_the_share_is_warned_of(
     used: int, asked: int, limit: int | None, warn_at: float | None, *, is_near: bool
 ) -> None:
-    one = Standing(quota(limit, warn_at=warn_at), used, 0, asked, more_at=1, fits_at=1)
+    one = Standing(quota(limit, warn_at=warn_at), used, asked, more_at=1, fits_at=1)
     assert one.is_near is is_near
 
 

@@ -203,6 +203,17 @@ async def test_what_an_adjustment_took_is_not_taken_again_with_an_order(desk: De
     assert desk.stand(DAILY) == [(0, 0, 100)]
 
 
+async def test_what_an_adjustment_took_is_not_taken_from_what_others_hold(desk: Desk) -> None:
+    handle, exchange_id = await desk.order(30, DAILY)
+    await desk.store.settle(handle, exchange_id, outcome(State.COMPLETED))
+    await desk.order(50, DAILY)
+    await desk.change(changes.adjust, account="14", quota=DAILY, amount=-30)
+    with pytest.raises(StartUpError, match="An adjustment has taken from daily what"):
+        await desk.change(changes.decide, exchange_id=exchange_id, used=29)
+    await desk.change(changes.decide, exchange_id=exchange_id, used=31)
+    assert desk.stand(DAILY) == [(51, 50, 100)]
+
+
 @pytest.mark.parametrize(("used", "stands"), [(None, (0, 0)), (0, (0, 1)), (40, (40, 1))])
 async def test_an_order_in_doubt_counts_for_what_is_decided(
     desk: Desk, used: int | None, stands: tuple[int, int]
@@ -230,7 +241,7 @@ async def test_a_decision_goes_into_the_window_of_the_order(desk: Desk) -> None:
     assert desk.stand(DAILY) == [(5, 5, 100)]
     desk.now -= 24 * 3600 * SECOND
     with reading(desk.db) as connection:
-        found = connection.execute("SELECT used, held FROM quota ORDER BY ends").fetchall()
+        found = connection.execute("SELECT used, held FROM quota_usage ORDER BY ends").fetchall()
     assert found == [(20, 0), (5, 5)]
 
 

@@ -187,7 +187,7 @@ async def test_a_refund_goes_into_the_window_of_the_reservation(books: Books) ->
     await books.order(500, daily, hourly)
     await books.ends(old, State.FAILED)
     assert books.stand(daily, hourly) == [(500, 500), (500, 500)]
-    assert books.rows("SELECT policy, used, held FROM quota ORDER BY policy, ends") == [
+    assert books.rows("SELECT policy, used, held FROM quota_usage ORDER BY policy, ends") == [
         *(("daily", 1000, 1000), ("daily", 500, 500)),
         *(("hourly", 0, 0), ("hourly", 1000, 1000), ("hourly", 500, 500)),
     ]
@@ -359,8 +359,8 @@ async def test_a_shadow_quota_counts_past_its_limit(books: Books) -> None:
         "14",
         NOON,
         (
-            Standing(shadow, 0, 0, 60, whole_day, whole_day, warns=True),
-            Standing(daily, 0, 0, 60, whole_day, whole_day),
+            Standing(shadow, 0, 60, whole_day, whole_day, warns=True),
+            Standing(daily, 0, 60, whole_day, whole_day),
         ),
         now=NOON,
     )

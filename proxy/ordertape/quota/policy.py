@@ -62,9 +62,9 @@ class Quota:
 
         An account that is blocked is not unblocked by a boost.
         """
-        boosts = tuple(boost for boost in self.boosts if boost.until > moment)
-        if not self.limit or not self.boosts:
+        if not self.boosts or not self.limit:
             return self
+        boosts = tuple(boost for boost in self.boosts if boost.until > moment)
         limit = max(0, self.limit + sum(one.by for one in boosts))
         return replace(self, limit=limit, boosts=boosts)
 

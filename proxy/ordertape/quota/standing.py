@@ -13,7 +13,8 @@ __all__ = ["Standing"]
 class Standing:
     """One quota, with the limit in force, when an order asked `asked` of its unit.
 
-    `used` is what counted before the order came, `held` the part of it that is not settled yet.
+    `used` is what counted before the order came, `held` the part of it that is not settled yet: 0
+    where the order fits, for it is told only to those that have to wait for it.
     `more_at` is when some of it comes free next, `fits_at` when enough for this order does, both
     in microseconds since 1970 UTC. Neither means anything where the order never fits. `warns`: with
     this order the share of the limit that is warned of is passed, for the first time in the window.
@@ -21,10 +22,10 @@ class Standing:
 
     quota: Quota
     used: int
-    held: int
     asked: int
     more_at: int
     fits_at: int
+    held: int = 0
     warns: bool = False
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -94,7 +95,7 @@ class Burst:
     @property
     def interval(self) -> int:
         """Microseconds in which one order's place comes free, rounded up: never too fast."""
-        return max(1, math.ceil(SECOND / self.per_second))
+        return _interval(self.per_second)
 
     def booked(self, booked: int, size: int, at: int) -> int:
         """`booked` with one order more.
@@ -114,6 +115,11 @@ class Burst:
 
 
 Window = Calendar | Rolling | Burst
+
+
+@functools.lru_cache
+def _interval(per_second: float) -> int:
+    return max(1, math.ceil(SECOND / per_second))
 
 
 def _hour(at: int, zone: ZoneInfo) -> Extent:

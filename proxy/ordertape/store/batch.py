@@ -116,10 +116,12 @@ class Batch:
             return Intent(self._add_exchange(exchange, move(None, State.PENDING), None))
         assumed = is_assumed(exchange.quantity, exchange.order_type)
         reservation = self.ledger.reserve(account, quotas, cost, assumed=assumed)
-        exchange = replace(exchange, violations=(*exchange.violations, *_overruns(reservation)))
-        refused = refusal(reservation)
-        if refused is not None:
-            return self._refuse(exchange, refused)
+        overruns = tuple(_overruns(reservation))
+        if overruns:
+            exchange = replace(exchange, violations=(*exchange.violations, *overruns))
+            refused = refusal(reservation)
+            if refused is not None:
+                return self._refuse(exchange, refused)
         counts = {"used": cost, "counted_at": reservation.at, "held": 1}
         return Intent(
             self._add_exchange(exchange, move(None, State.PENDING), None, counts), reservation

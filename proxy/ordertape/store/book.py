@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from operator import add
 from typing import Any, NamedTuple
 
 from ordertape.quota import Boost, Unit
@@ -19,16 +18,26 @@ _UNITS = {unit.value: unit for unit in Unit}
 
 
 class Amount(NamedTuple):
-    """What comes to count: telephone numbers and orders, and how many of those are held."""
+    """So much of each unit."""
 
-    used: int = 0
-    held: int = 0
+    numbers: int = 0
     orders: int = 0
-    held_orders: int = 0
 
     def plus(self, other: Amount) -> Amount:
         """Both together."""
-        return Amount(*map(add, self, other))
+        return Amount(self.numbers + other.numbers, self.orders + other.orders)
+
+    def of(self, unit: Unit) -> int:
+        """How much it is of this unit."""
+        return self.numbers if unit is Unit.NUMBERS else self.orders
+
+
+class Change(NamedTuple):
+    """How much more counts from a moment on, and how much more of what counts is held."""
+
+    at: int
+    used: Amount
+    held: Amount
 
 
 @dataclass(slots=True)
@@ -41,15 +50,9 @@ class Counter:
     starts: int
     ends: int
     used: int
-    held: int
     at: int
     warned: bool
     changed: bool = False
-
-    @property
-    def settled(self) -> int:
-        """The part of `used` that no outcome can take back."""
-        return self.used - self.held
 
     def holds(self, at: int) -> bool:
         """Whether this moment lies in its window."""
@@ -68,13 +71,11 @@ class Counter:
     def row(self) -> Sequence[str | int]:
         """All columns but the account's, in the order of the table."""
         named = (self.ends, self.policy, self.unit.value, self.win)
-        return (*named, self.starts, self.used, self.held, self.at, int(self.warned))
+        return (*named, self.starts, self.used, self.at, int(self.warned))
 
     def count(self, amount: Amount) -> None:
         """Add to it, in its own unit."""
-        by_number = self.unit is Unit.NUMBERS
-        self.used += amount.used if by_number else amount.orders
-        self.held += amount.held if by_number else amount.held_orders
+        self.used += amount.of(self.unit)
 
 
 @dataclass(slots=True)
@@ -82,9 +83,10 @@ class Book:
     """What the transaction has read of one account, and what it will write.
 
     `at` is the account's moment, which never goes back. `since`: counters that end later have been
-    read. `counts`: what came to count, or no longer does, by its moment. `unwritten`: the moments
-    of all that is not in the tables yet. `moved`: bursts of which a clock that was set back has
-    changed what is booked.
+    read. `changes`: what came to count, or no longer does, and `counts` how much of it by moment.
+    `asked`: the moment for which a quota has been asked, where that is later than before.
+    `unwritten`: the moments at which the tables do not count yet what they will. `moved`: bursts of
+    which a clock that was set back has changed what is booked.
     """
 
     account: str
@@ -96,16 +98,21 @@ class Book:
     booked: dict[str, int] = field(default_factory=dict)
     limits: dict[str, int | None] = field(default_factory=dict)
     boosts: dict[str, list[Boost]] = field(default_factory=dict)
+    changes: list[Change] = field(default_factory=list)
     counts: dict[int, Amount] = field(default_factory=dict)
+    asked: int = 0
     unwritten: list[int] = field(default_factory=list)
 
-    def count(self, moment: int, amount: Amount) -> None:
-        """Count it in every window that this moment lies in."""
-        self.unwritten.append(moment)
-        self.counts[moment] = self.counts.get(moment, Amount()).plus(amount)
-        for counter in self.counters:
-            if counter.holds(moment):
-                counter.count(amount)
+    def count(self, change: Change) -> None:
+        """Count it in every window that its moment lies in."""
+        self.changes.append(change)
+        moment, amount, _ = change
+        if any(amount):
+            self.unwritten.append(moment)
+            self.counts[moment] = self.counts.get(moment, Amount()).plus(amount)
+            for counter in self.counters:
+                if counter.holds(moment):
+                    counter.count(amount)
 
     def take(self, kind: str, policy: str, value: Any, moment: int) -> None:  # noqa: ANN401 - of any table
         """Take in a row of `burst`, `quota_limit` or `quota_boost`."""
@@ -125,8 +132,8 @@ class Book:
         """Take in rows of `quota`, all that end later than this moment, but for those it knows."""
         if since < self.since:
             self.counters += [
-                Counter(policy, _UNITS[unit], win, starts, ends, used, held, at, bool(warned))
-                for policy, ends, unit, win, starts, used, held, at, warned in rows
+                Counter(policy, _UNITS[unit], win, starts, ends, used, at, bool(warned))
+                for policy, ends, unit, win, starts, used, at, warned in rows
                 if ends <= self.since
             ]
             self.since = since

@@ -2,6 +2,8 @@
 
 What an order counts for stands in its own row (`exchange.used`, `counted_at`, `held`); a row of
 `quota` is the sum of those of one account in one window, kept so that no order has to add them up.
+What is held is added up where it is told: few orders are held at a time, and so an order that keeps
+all that it had reserved writes nothing here when it ends.
 So for every row of `quota`, whatever the configuration has been in the meantime:
 
     used = numbers, or orders, that count and have starts <= counted_at < ends
@@ -29,38 +31,39 @@ from typing import Any
 from ordertape.model import Charge, Outcome, State
 from ordertape.quota import Boost, Burst, Quota, Reservation, Rolling, Standing, Unit
 from ordertape.quota.window import FOREVER, SECOND
-from ordertape.store.book import Amount, Book, Counter
+from ordertape.store.book import Amount, Book, Change, Counter
 from ordertape.store.connection import sqlite3
 
 __all__ = ["STATEMENTS", "Ledger", "NotTogetherError", "Stand"]
 
 _OF_ACCOUNTS = """SELECT json_group_array(json_array(
-        account, kind, name, value, unit, win, starts, used, held, at, warned)) FROM (
-    SELECT account, 'counter' AS kind, policy AS name, ends AS value, unit, win, starts, used, held,
-        at, warned FROM json_each(?1) CROSS JOIN quota ON account = json_each.value AND ends > ?2
-    UNION ALL SELECT account, 'burst', policy, booked, at, 0, 0, 0, 0, 0, 0
+        account, kind, name, value, unit, win, starts, used, at, warned)) FROM (
+    SELECT account, 'counter' AS kind, policy AS name, ends AS value, unit, win, starts, used, at,
+        warned FROM json_each(?1) CROSS JOIN quota ON account = json_each.value AND ends > ?2
+    UNION ALL SELECT account, 'burst', policy, booked, at, 0, 0, 0, 0, 0
         FROM json_each(?1) CROSS JOIN burst ON account = json_each.value
-    UNION ALL SELECT account, 'limit', policy, allowed, 0, 0, 0, 0, 0, 0, 0
+    UNION ALL SELECT account, 'limit', policy, allowed, 0, 0, 0, 0, 0, 0
         FROM json_each(?1) CROSS JOIN quota_limit ON account = json_each.value
-    UNION ALL SELECT account, 'boost', policy, amount, until, 0, 0, 0, 0, 0, 0
+    UNION ALL SELECT account, 'boost', policy, amount, until, 0, 0, 0, 0, 0
         FROM json_each(?1) CROSS JOIN quota_boost ON account = json_each.value AND until > ?2)"""
 _STANDS = """SELECT json_group_array(json_array(
         seq, exchange.id, account, counted_at, used, held))
     FROM json_each(?) CROSS JOIN exchange ON seq = json_each.value"""
 _SAVE_COUNTERS = """INSERT INTO quota
-    (account, ends, policy, unit, win, starts, used, held, at, warned)
+    (account, ends, policy, unit, win, starts, used, at, warned)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5,
-        value ->> 6, value ->> 7, value ->> 8, value ->> 9 FROM json_each(?) WHERE TRUE
+        value ->> 6, value ->> 7, value ->> 8 FROM json_each(?) WHERE TRUE
     ON CONFLICT (account, ends, policy, unit, win) DO UPDATE SET starts = excluded.starts,
-    used = excluded.used, held = excluded.held, at = excluded.at, warned = excluded.warned"""
-_COUNT = """UPDATE quota SET used = used + iif(unit = 'numbers', ?3, ?5),
-        held = held + iif(unit = 'numbers', ?4, ?6), at = max(at, ?2)
+    used = excluded.used, at = excluded.at, warned = excluded.warned"""
+_COUNT = """UPDATE quota SET used = used + iif(unit = 'numbers', ?3, ?4), at = max(at, ?5)
     WHERE account = ?1 AND ends > ?2 AND starts <= ?2"""
 _SAVE_BURSTS = """INSERT OR REPLACE INTO burst (account, policy, booked, at)
     SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3 FROM json_each(?)"""
-_COUNTED = """SELECT counted_at, used, held FROM exchange
+_COUNTED = """SELECT counted_at, used FROM exchange
     WHERE account = ? AND used IS NOT NULL AND counted_at >= ? AND counted_at < ?
     ORDER BY counted_at"""
+_HELD = """SELECT ifnull(sum(used), 0), count(*) FROM exchange
+    WHERE account = ? AND held = 1 AND counted_at >= ? AND counted_at < ?"""
 _ADJUSTED = """SELECT at, amount FROM adjustment
     WHERE account = ? AND policy = ? AND unit = ? AND at >= ? AND at < ?
     AND (amount > 0 OR win = ?) ORDER BY at"""
@@ -105,7 +108,7 @@ class Ledger:
         self.now = now
         self._books: dict[str, Book] = {}
         self._stands: dict[int, Sequence[Any]] = {}
-        self._loose: dict[str, dict[int, Amount]] = {}
+        self._loose: dict[str, list[Change]] = {}
         self._moved: set[int] = set()
         self._changes: list[tuple[str, Sequence[Any]]] = []
         # One each, the last: what one transaction sets and resets is not written in that order.
@@ -156,12 +159,11 @@ class Ledger:
         if outcome.state is State.IN_DOUBT or outcome.charge is Charge.UNKNOWN:
             return used, True
         kept = _kept(used, outcome)
-        amount = Amount((kept or 0) - used, -used, -1 if kept is None else 0, -1)
+        change = Change(at, Amount((kept or 0) - used, -int(kept is None)), Amount(-used, -1))
         if account in self._books:
-            self._book(account, at).count(at, amount)
+            self._book(account, at).count(change)
         else:
-            loose = self._loose.setdefault(account, {})
-            loose[at] = loose.get(at, Amount()).plus(amount)
+            self._loose.setdefault(account, []).append(change)
         return kept, False
 
     def standings(self, account: str, quotas: Sequence[Quota]) -> Reservation:
@@ -169,7 +171,9 @@ class Ledger:
         book = self._opened(account)
         at = book.at
         nothing = {Unit.NUMBERS: 0, Unit.ORDERS: 0}
-        return Reservation(account, at, self._standings(book, quotas, nothing, at), now=self.now)
+        standings = self._standings(book, quotas, nothing, at)
+        held = [replace(one, held=self._held(book, one.quota, at)) for one in standings]
+        return Reservation(account, at, tuple(held), now=self.now)
 
     def first_limit(self, account: str, quotas: Sequence[Quota]) -> Quota | None:
         """The first of these quotas that limits this account, as in force now."""
@@ -228,8 +232,9 @@ class Ledger:
         at = book.at
         current = self._counter(book, quota, at)
         before, win = current.used, current.win
-        if amount < -current.settled:
-            raise ValueError(current.settled)
+        settled = current.used - self._held_in(book, current)
+        if amount < -settled:
+            raise ValueError(settled)
         book.unwritten.append(at)
         for counter in book.counters:
             known = (counter.policy, counter.unit) == (quota.name, quota.unit)
@@ -260,12 +265,12 @@ class Ledger:
         if stand.used is None:
             for counter in book.counters:
                 counter.reach(stand.counted_at)
-        released = (stand.used or 0) if stand.held else 0
         orders = (used is not None) - (stand.used is not None)
         more = (used or 0) - (stand.used or 0)
-        book.count(stand.counted_at, Amount(more, -released, orders, -int(stand.held)))
+        released = Amount(-(stand.used or 0), -1) if stand.held else Amount()
+        book.count(Change(stand.counted_at, Amount(more, orders), released))
         for counter in book.counters:
-            if counter.holds(stand.counted_at) and counter.settled < 0:
+            if counter.holds(stand.counted_at) and counter.used < self._held_in(book, counter):
                 raise ValueError(counter.policy)
         self._changes.append((_DECIDED, (used, stand.seq)))
 
@@ -277,10 +282,12 @@ class Ledger:
             counters += [(account, *counter.row()) for counter in written]
             if book.counters and not written:
                 for moment, amount in book.counts.items():
-                    yield _COUNT, (account, moment, *amount)
-        for account, loose in self._loose.items():
-            for moment, amount in loose.items():
-                yield _COUNT, (account, moment, *amount)
+                    asked = book.asked if moment == book.asked else 0
+                    yield _COUNT, (account, moment, *amount, asked)
+        for account, changes in self._loose.items():
+            for moment, amount, _ in changes:
+                if any(amount):
+                    yield _COUNT, (account, moment, *amount, 0)
         if counters:
             yield _SAVE_COUNTERS, (json.dumps(counters),)
         booked = [
@@ -330,8 +337,8 @@ class Ledger:
         for book in new.values():
             book.at = max([self.now, *[counter.at for counter in book.counters]])
         for name in new.keys() & self._loose.keys():
-            for moment, amount in self._loose.pop(name).items():
-                self._book(name, moment).count(moment, amount)
+            for change in self._loose.pop(name):
+                self._book(name, change.at).count(change)
 
     def _read(self, statement: str, of: Sequence[Any], *values: int) -> list[Sequence[Any]]:
         if not of:
@@ -365,9 +372,11 @@ class Ledger:
         free_at = counter.ends
         if isinstance(window, Rolling):
             free_at = (counter.starts if counter.used else at) + window.seconds * SECOND
-        standing = Standing(quota, counter.used, counter.held, asked, free_at, free_at)
-        if isinstance(window, Rolling) and standing.refuses and not standing.never_fits:
-            standing = self._of_rolling(book, standing, counter, window, at)
+        standing = Standing(quota, counter.used, asked, free_at, free_at)
+        if not standing.fits:
+            standing = replace(standing, held=self._held_in(book, counter))
+            if isinstance(window, Rolling) and standing.refuses and not standing.never_fits:
+                standing = self._of_rolling(book, standing, counter, window, at)
         near = standing.is_near
         if counter.warned and not near and isinstance(window, Rolling):  # it has moved on
             counter.warned, counter.changed = False, True
@@ -394,26 +403,42 @@ class Ledger:
         span = (counter.starts, counter.ends)
         counted = (
             (at, used if quota.unit is Unit.NUMBERS else 1)
-            for at, used, _ in self._connection.execute(_COUNTED, (account, *span))
+            for at, used in self._connection.execute(_COUNTED, (account, *span))
         )
         return heapq.merge(counted, self._adjusted(account, counter, *span))
+
+    def _held(self, book: Book, quota: Quota, at: int) -> int:
+        """How much of what the quota counts now is held; a burst holds nothing."""
+        if isinstance(quota.window, Burst):
+            return 0
+        return self._held_in(book, self._counter(book, quota, at))
+
+    def _held_in(self, book: Book, counter: Counter) -> int:
+        """How much of what counts in its window is held, with what is not written yet."""
+        span = (book.account, counter.starts, counter.ends)
+        held = Amount(*self._connection.execute(_HELD, span).fetchone())
+        for change in book.changes:
+            if counter.holds(change.at):
+                held = held.plus(change.held)
+        return held.of(counter.unit)
 
     def _counter(self, book: Book, quota: Quota, at: int) -> Counter:
         """The counter of the quota's present window, made from what counts where it is new."""
         win = str(quota.window)
         for counter in book.counters:
-            known = (counter.policy, counter.unit, counter.win)
-            if known == (quota.name, quota.unit, win) and counter.holds(at):
+            if counter.policy != quota.name or not counter.holds(at):
+                continue
+            if counter.unit is quota.unit and counter.win == win:
                 if isinstance(quota.window, Rolling):
                     self._expire(book, counter, quota.window, at)
                 if counter.at < at:
-                    counter.at = at
+                    counter.at = book.asked = at
                     book.counts.setdefault(at, Amount())
                 return counter
         assert not isinstance(quota.window, Burst)  # noqa: S101 - those have no counters
         starts, ends = quota.window.extent(at)
         counter = Counter(
-            *(quota.name, quota.unit, win, starts, ends), 0, 0, at, warned=False, changed=True
+            *(quota.name, quota.unit, win, starts, ends), 0, at, warned=False, changed=True
         )
         self._add_up(book, counter)
         book.counters.append(counter)
@@ -431,11 +456,11 @@ class Ledger:
             raise NotTogetherError
         span = (counter.starts, counter.ends)
         stays = [moment for moment in book.unwritten if moment >= starts]
-        for moment, used, held in self._connection.execute(_COUNTED, (book.account, *span)):
+        for moment, used in self._connection.execute(_COUNTED, (book.account, *span)):
             if moment >= starts:
                 stays.append(moment)
                 break
-            counter.count(Amount(-used, -used * held, -1, -held))
+            counter.count(Amount(-used, -1))
         for moment, amount in self._adjusted(book.account, counter, *span):
             if moment >= starts:
                 stays.append(moment)
@@ -450,8 +475,8 @@ class Ledger:
         if any(counter.holds(moment) for moment in book.unwritten):
             raise NotTogetherError
         counted = self._connection.execute(_COUNTED, (book.account, *span)).fetchall()
-        for _, used, held in counted:
-            counter.count(Amount(used, used * held, 1, held))
+        for _, used in counted:
+            counter.count(Amount(used, 1))
         adjusted = self._adjusted(book.account, counter, *span)
         for _, amount in adjusted:
             counter.used += amount
@@ -477,7 +502,8 @@ class Ledger:
             elif standing.warns:
                 counter = self._counter(book, quota, at)
                 counter.warned, counter.changed = True, True
-        book.count(at, Amount(numbers, numbers, 1, 1))
+        amount = Amount(numbers, 1)
+        book.count(Change(at, amount, held=amount))
 
 
 def _of_burst(quota: Quota, window: Burst, booked: int, asked: int, at: int) -> Standing:
@@ -488,7 +514,6 @@ def _of_burst(quota: Quota, window: Burst, booked: int, asked: int, at: int) -> 
     return Standing(
         quota,
         taken,
-        0,
         asked,
         max(frees, max(booked, at) + asked * window.interval - behind),
         frees,

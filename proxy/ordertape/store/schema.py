@@ -109,16 +109,18 @@ _QUOTA_TABLES = (
     "ALTER TABLE exchange ADD COLUMN counted_at INTEGER",
     "ALTER TABLE exchange ADD COLUMN held INTEGER NOT NULL DEFAULT 0",
     """CREATE INDEX exchange_counted ON exchange(account, counted_at) WHERE used IS NOT NULL""",
+    # The few that are held, which are added up where that is told.
+    "CREATE INDEX exchange_held ON exchange(account, counted_at, used) WHERE held = 1",
     # What operators changed, among all that ever happened.
     "CREATE INDEX event_quota ON event(seq) WHERE kind GLOB 'quota-*'",
     # What counts in each window of a quota that an order has met, in its unit: a sum over exchange
-    # and adjustment, see store/ledger.py. `held` is the part of `used` that is not settled.
+    # and adjustment, see store/ledger.py.
     # `win` names the window, `ends` is its first moment no more (2^63-1 where it rolls), `at` the
     # last moment it was asked about; `warned` 1 once the log has warned.
     """CREATE TABLE quota (
         account TEXT NOT NULL, ends INTEGER NOT NULL, policy TEXT NOT NULL, unit TEXT NOT NULL,
-        win TEXT NOT NULL, starts INTEGER NOT NULL, used INTEGER NOT NULL, held INTEGER NOT NULL,
-        at INTEGER NOT NULL, warned INTEGER NOT NULL,
+        win TEXT NOT NULL, starts INTEGER NOT NULL, used INTEGER NOT NULL, at INTEGER NOT NULL,
+        warned INTEGER NOT NULL,
         PRIMARY KEY (account, ends, policy, unit, win)
     ) STRICT, WITHOUT ROWID""",
     # The moment up to which a burst's rate is booked, as of `at` by the wall clock.
@@ -158,7 +160,11 @@ _QUOTA_VIEWS = (
         CASE WHEN ends < 9223372036854775807
             THEN strftime('%Y-%m-%dT%H:%M:%SZ', ends / 1000000, 'unixepoch') END AS ends,
         used, used - held AS settled, held
-    FROM quota""",
+    FROM (SELECT *, (
+        SELECT ifnull(sum(iif(unit = 'numbers', exchange.used, 1)), 0) FROM exchange
+        WHERE exchange.account = quota.account AND held = 1
+            AND counted_at >= starts AND counted_at < ends) AS held
+    FROM quota)""",
 )
 
 
