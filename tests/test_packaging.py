@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -110,6 +111,17 @@ def installed(published: Published, tmp_path_factory: pytest.TempPathFactory) ->
     return environment
 
 
+def of_the_tutorial() -> str:
+    """The test file that docs/testing.md begins with."""
+    [text] = re.findall(
+        r"^```python file=test_orders.py\n(.*?)^```$",
+        (ROOT / "docs" / "testing.md").read_text("utf-8"),
+        re.MULTILINE | re.DOTALL,
+    )
+    assert isinstance(text, str)
+    return text
+
+
 def version(folder: Path) -> str:
     stated = tomllib.loads((folder / "pyproject.toml").read_text("utf-8"))["project"]["version"]
     assert isinstance(stated, str)
@@ -158,6 +170,28 @@ def test_the_wheel_in_an_empty_environment_is_a_working_ordertape(
 def test_the_demo_runs_where_only_the_wheel_is_installed(installed: Environment) -> None:
     told = installed.run("ordertape", "demo")
     assert told.rstrip().endswith("recorded before it was sent, and answered without it.")
+
+
+def test_the_tutorial_records_once_and_replays_with_what_pip_installs(
+    installed: Environment, tmp_path: Path
+) -> None:
+    """One test file in an empty folder, and two commands."""
+    installed.install("pytest")
+    file = tmp_path / "test_orders.py"
+    file.write_text(of_the_tutorial())
+    pytest_there = installed.bin / "pytest"
+    recorded = run(pytest_there, "--record-mode=once", cwd=tmp_path)
+    assert "ordertape: recording (once) from the sandbox" in recorded
+    cassette = tmp_path / "cassettes" / "test_orders" / "test_an_order_is_received.yaml"
+    before = cassette.read_bytes()
+    replayed = run(pytest_there, cwd=tmp_path)
+    assert ("1 passed" in replayed, cassette.read_bytes()) == (True, before)
+    # It is the cassette that answers: without it there is nothing to answer from.
+    cassette.unlink()
+    failed = subprocess.run(
+        [pytest_there], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (failed.returncode, "Requests without a recording:" in failed.stdout) == (1, True)
 
 
 def test_pip_installs_from_a_clean_clone(
