@@ -7,11 +7,11 @@ import importlib
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager, closing
+from contextlib import ExitStack, asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import structlog
 
@@ -23,8 +23,10 @@ from ordertape.cassette.storing import into_store
 from ordertape.config import Settings, policies, rows
 from ordertape.config.policies import credential_problems, quota_problems
 from ordertape.direct import Direct
+from ordertape.drift import Terms
 from ordertape.errors import ConfigurationError, Problem, StartUpError, StoreHeldError
 from ordertape.gateway import Gateway, Limits
+from ordertape.matching import Matching
 from ordertape.model import Origin
 from ordertape.quota import Quotas
 from ordertape.redaction import Redaction
@@ -35,10 +37,13 @@ from ordertape.store.key import load_key
 from ordertape.store.settings import SCRATCH
 from ordertape.store.sqlite import SqliteStore, StoreSettings
 from ordertape.transcript import moment
-from ordertape.upstream import Upstream
+from ordertape.upstream import Answering, Upstream
 from ordertape.upstream.live import Live, LiveSettings, tls_context
-from ordertape.upstream.replay import Recordings, Sessions
+from ordertape.upstream.replay import Playback, Recordings, Sessions
+from ordertape.upstream.replay.sources import files, opened
 from ordertape.upstream.sandbox import Sandbox
+from ordertape.upstream.spy import spying
+from ordertape.verifying import Authorization, Bounds, Reading, Verification
 
 _RELOADED = frozenset(
     ["rules", "accounts", "orders", "quotas", "quota_headers", "quota_refunds", "v2_orders"]
@@ -56,37 +61,70 @@ _log = structlog.get_logger("ordertape.build")
 class Parts:
     """What was put together: the gateway, and the store that the process around it asks.
 
-    `key_id` names the key that the digests of both are made with.
+    `key_id` names the key that the digests of both are made with. `recordings` is how many there
+    are to answer from before the upstream is asked.
     """
 
     gateway: Gateway
     store: SqliteStore
     key_id: str
+    recordings: int = 0
 
 
 @asynccontextmanager
 async def recording(settings: Settings) -> AsyncIterator[Parts]:
     """A gateway in front of the service or the sandbox that records into `settings.db`.
 
-    Changes asked for over the control socket are taken as long as it is open.
-    Errors: StartUpError.
+    What `settings.spy` has recordings of is answered from those. Changes asked for over the control
+    socket are taken as long as it is open. Errors: StartUpError.
     """
     redaction, key_id, via = _redaction(settings, settings.db)
     policy = admission_policy(settings, key_id)
     upstream = _upstream(settings, via)
-    store = await SqliteStore.start(settings.db, settings=_store_settings(settings))
-    try:
-        gateway = _gateway(settings, upstream, store, policy, redaction, via)
-        with closing(gateway):
-            handlers = {
-                **_handlers(store, settings.db, lambda: gateway.policy.quotas),
-                **reindexing.handlers(store, settings.db, lambda: (gateway.policy, redaction)),
-            }
-            async with control.serve_control(settings.db, handlers):
-                yield Parts(gateway, store, key_id)
-    finally:
-        await upstream.close()
-        await store.close()
+    async with _spied(settings, policy, redaction) as recordings:
+        store = await SqliteStore.start(settings.db, settings=_store_settings(settings))
+        try:
+            answering = None if recordings is None else _spying(settings, recordings, upstream)
+            gateway = _gateway(
+                settings, upstream, store, policy, redaction, via, answering=answering
+            )
+            with closing(gateway):
+                handlers = {
+                    **_handlers(store, settings.db, lambda: gateway.policy.quotas),
+                    **reindexing.handlers(store, settings.db, lambda: (gateway.policy, redaction)),
+                }
+                async with control.serve_control(settings.db, handlers):
+                    yield Parts(gateway, store, key_id, recordings.count if recordings else 0)
+        finally:
+            await upstream.close()
+            await store.close()
+
+
+@asynccontextmanager
+async def _spied(
+    settings: Settings, policy: Policy, redaction: Redaction
+) -> AsyncIterator[Recordings | None]:
+    """The recordings of `settings.spy`; None where it names none. Errors: StartUpError."""
+    if not settings.spy:
+        yield None
+        return
+    recorded_into = settings.db.resolve()
+    if any(path.resolve() == recorded_into for path in files(settings.spy)):
+        raise StartUpError(
+            f"The store {settings.db} cannot be answered from and recorded into; name another "
+            "with --db, or other recordings with --spy."
+        )
+    with tempfile.TemporaryDirectory(prefix="ordertape-spy-") as folder:
+        recordings = Recordings(
+            settings.spy,
+            policy=replace(policy, matching=settings.matching.options),
+            redaction=redaction,
+            folder=Path(folder),
+        )
+        try:
+            yield recordings
+        finally:
+            await recordings.close()
 
 
 @asynccontextmanager
@@ -133,6 +171,44 @@ async def recorded(settings: Settings, sources: Sequence[Path]) -> AsyncIterator
             yield recordings
         finally:
             await recordings.close()
+
+
+@asynccontextmanager
+async def verifying(
+    settings: Settings,
+    sources: Sequence[Path],
+    against: str,
+    *,
+    ignore: Sequence[str] = (),
+    upstreams: Sequence[str] = (),
+    authorization: Authorization | None = None,
+) -> AsyncIterator[Verification]:
+    """What was recorded, to be held against the service at this URL.
+
+    In answers the places of `ignore` do not count. `upstreams` are base URLs that clients used,
+    beside `against`. Errors: StartUpError.
+    """
+    with tempfile.TemporaryDirectory(prefix="ordertape-verify-") as name, ExitStack() as stack:
+        folder = Path(name)
+        policy, redaction, _ = _replayed(settings, folder / "scratch.db")
+        live = _live(settings, against, via=None)
+        bases = (*upstreams, live.url)
+        try:
+            yield Verification(
+                opened(sources, policy, redaction, folder, stack),
+                live,
+                reading=Reading(
+                    policy, redaction, bases, authorization.value if authorization else None
+                ),
+                terms=Terms(
+                    Matching(ignore=tuple(ignore)),
+                    redaction,
+                    authorization.secrets if authorization else (),
+                ),
+                bounds=Bounds(settings.timeouts.order_total, settings.limits.order_answer),
+            )
+        finally:
+            await live.close()
 
 
 def standing_alone(settings: Settings) -> Direct:
@@ -266,10 +342,24 @@ async def reload(parts: Parts, started: Settings, again: Callable[[], Settings])
     except Exception:  # noqa: BLE001 - logged: whatever a stranger's rule does, the gateway serves on
         _log.exception("reload-failed", rules_version=before)
         return
+    if started.spy and _recognised_otherwise(gateway.policy, policy):
+        reason = (
+            "The recordings of spy are found by the rules of the start; restart to have others."
+        )
+        _log.error("reload-refused", reason=reason, rules_version=before)
+        return
     gateway.policy = policy
     _log.info("reloaded", rules_version=policy.rules.version, before=before)
     if waiting := _need_restart(started, found):
         _log.warning("restart-needed", settings=waiting)
+
+
+def _recognised_otherwise(before: Policy, after: Policy) -> bool:
+    """Whether an order may have another match key than before."""
+    return (before.rules.version, before.fallback_charset) != (
+        after.rules.version,
+        after.fallback_charset,
+    )
 
 
 def _need_restart(started: Settings, found: Settings) -> list[str]:
@@ -366,6 +456,11 @@ def _handlers(
     return {"pause": pause, "resume": resume, **quota_control.handlers(store, db, in_force)}
 
 
+def _spying(settings: Settings, recordings: Recordings, behind: Upstream) -> Answering:
+    playback = Playback(recordings, repeat=settings.repeat)
+    return spying(playback, behind, send_orders=settings.spy_send_orders)
+
+
 def _gateway(
     settings: Settings,
     upstream: Upstream,
@@ -373,6 +468,8 @@ def _gateway(
     policy: Policy,
     redaction: Redaction,
     via: str,
+    *,
+    answering: Answering | None = None,
 ) -> Gateway:
     limits = Limits(
         order_answer=settings.limits.order_answer,
@@ -380,7 +477,13 @@ def _gateway(
         record=settings.limits.record,
     )
     return Gateway(
-        upstream=upstream, store=store, policy=policy, redaction=redaction, limits=limits, via=via
+        upstream=upstream,
+        store=store,
+        policy=policy,
+        redaction=redaction,
+        limits=limits,
+        via=via,
+        answering=answering,
     )
 
 
@@ -412,15 +515,26 @@ def _upstream(settings: Settings, via: str) -> Upstream:
             "There is nothing to stand in front of; name the service with --upstream URL, "
             "or try --sandbox."
         )
+    host: Literal["preserve", "upstream"] = "preserve" if settings.preserve_host else "upstream"
+    return _live(settings, settings.upstream, via=via, host=host)
+
+
+def _live(
+    settings: Settings,
+    url: str,
+    *,
+    via: str | None,
+    host: Literal["preserve", "upstream"] = "upstream",
+) -> Live:
     tls = settings.upstream_tls
     return Live(
-        settings.upstream,
+        url,
         settings=LiveSettings(
             connect_timeout=settings.timeouts.connect,
             read_timeout=settings.timeouts.read,
             idle=settings.timeouts.upstream_idle,
             pool_size=settings.limits.upstream_connections,
-            host="preserve" if settings.preserve_host else "upstream",
+            host=host,
             via=via,
             ssl=tls_context(tls.ca, tls.certificate, tls.key),
             server_hostname=tls.server_name,

@@ -64,12 +64,18 @@ def match_key(
         digest.update(b"%d:" % len(part))
         digest.update(part)
     who = _AUTHORIZED if authorized and matching.credentials else _ANONYMOUS
-    return f"{_beginning(matching)}{who}:{digest.hexdigest()}"
+    return f"{beginning(matching)}{who}:{digest.hexdigest()}"
+
+
+def beginning(matching: Matching = DEFAULT) -> str:
+    """What every key begins with that is made now, with these options; a colon ends it."""
+    digest = matching.digest
+    return f"{KEY_VERSION}.{digest}:" if digest else f"{KEY_VERSION}:"
 
 
 def is_current(key: str, matching: Matching = DEFAULT) -> bool:
     """Whether a stored key was made as keys are made now, with these options."""
-    return key.startswith(_beginning(matching))
+    return key.startswith(beginning(matching))
 
 
 def matched_by(key: str) -> tuple[str, ...]:
@@ -77,9 +83,9 @@ def matched_by(key: str) -> tuple[str, ...]:
 
     A recording without credentials answers requests with and without.
     """
-    beginning, who, digest = _parts(key)
+    version, who, digest = _parts(key)
     if who == _AUTHORIZED:
-        return key, f"{beginning}:{_ANONYMOUS}:{digest}"
+        return key, f"{version}:{_ANONYMOUS}:{digest}"
     return (key,)
 
 
@@ -130,15 +136,10 @@ def said_json(value: Json) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _beginning(matching: Matching) -> str:
-    digest = matching.digest
-    return f"{KEY_VERSION}.{digest}:" if digest else f"{KEY_VERSION}:"
-
-
 def _parts(key: str) -> tuple[str, str, str]:
-    beginning, _, rest = key.partition(":")
+    version, _, rest = key.partition(":")
     who, _, digest = rest.partition(":")
-    return beginning, who, digest
+    return version, who, digest
 
 
 def _canonical(

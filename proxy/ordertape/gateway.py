@@ -52,7 +52,7 @@ from ordertape.quota import Reservation
 from ordertape.redaction import Redaction
 from ordertape.route import Route, classify
 from ordertape.store import Store
-from ordertape.upstream import Upstream
+from ordertape.upstream import Answering, Upstream
 
 _log = structlog.get_logger("ordertape.exchange")
 
@@ -103,6 +103,7 @@ class _Passage:
     policy: Policy
     exchange: Exchange
     forward: Request
+    upstream: Upstream
     large: bool
     order: Order | None = None
     back_ordered: bool = False
@@ -127,10 +128,13 @@ class Gateway:
         redaction: Redaction,
         limits: Limits,
         via: str,
+        answering: Answering | None = None,
     ) -> None:
+        """Take the parts. All is answered by `upstream`, unless `answering` chooses another."""
         self.policy = policy
         """How orders are read and judged; another one holds for requests that come after."""
         self._upstream = upstream
+        self._answering = answering
         self._store = store
         self._turn = asyncio.Lock()
         self._beside = ThreadPoolExecutor(1, thread_name_prefix="large-orders")
@@ -176,6 +180,7 @@ class Gateway:
         """Record the intent; or record that it is refused, and return the answer to that."""
         try:
             await self._admit(passage)
+            self._choose(passage)
             if passage.request.method not in SAFE_METHODS:
                 await self._open(passage)
                 # They are on disk, and there may be thousands of them.
@@ -209,7 +214,15 @@ class Gateway:
             rules_version=self.policy.rules.version,
         )
         forward = replace(request, headers=hops.end_to_end(request.headers))
-        passage = _Passage(request, route, self.policy, exchange, forward, large=_is_large(request))
+        passage = _Passage(
+            request,
+            route,
+            self.policy,
+            exchange,
+            forward,
+            self._upstream,
+            large=_is_large(request),
+        )
         if body.rest is not None:
             passage.sent = Tally(len(body.held))
             passage.sent.add(body.held)
@@ -268,6 +281,13 @@ class Gateway:
         if judged.refusal is not None:
             raise judged.refusal
 
+    def _choose(self, passage: _Passage) -> None:
+        """Settle who is to answer, so that the intent tells what kind of evidence it is of."""
+        if self._answering is None:
+            return
+        passage.upstream = chosen = self._answering(passage.forward)
+        passage.exchange = replace(passage.exchange, origin=chosen.origin, upstream=chosen.url)
+
     async def _open(self, passage: _Passage) -> None:
         """Have the intent on disk, and what it costs counted. Errors: RefusedError."""
         quotas, kind = passage.policy.quotas, passage.route.kind
@@ -319,7 +339,7 @@ class Gateway:
         whole = passage.route.kind is not Kind.OTHER
         try:
             async with asyncio.timeout(self._limits.order_total if whole else None):
-                response = await self._upstream.send(passage.forward)
+                response = await passage.upstream.send(passage.forward)
                 seen = Tally(self._limits.order_answer if whole else self._limits.record)
                 seen.add(response.body.held)
                 passage.coming = _Coming(response, seen)
@@ -449,9 +469,10 @@ class Gateway:
             if error is None or passage.relayed:
                 outcome = replace(outcome, status=response.status)
             if error is None and passage.route.kind is Kind.ORDER:
+                outcome = replace(outcome, order_id=transcript.order_id(response))
+            if error is None and passage.reservation is not None:
                 outcome = replace(
                     outcome,
-                    order_id=transcript.order_id(response),
                     charge=giving.charge(response.status, passage.policy.quotas.refunded),
                     kept=passage.kept,
                 )
@@ -509,6 +530,7 @@ class Gateway:
         _log.info(
             "exchange",
             id=exchange.id,
+            origin=exchange.origin.value,
             method=exchange.method,
             target=exchange.target,
             account=exchange.account,

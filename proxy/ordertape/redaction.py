@@ -15,13 +15,16 @@ from urllib.parse import unquote_plus
 
 from ordertape.model import Headers
 
-__all__ = ["ALWAYS", "DIGEST", "Redaction"]
+__all__ = ["ALWAYS", "DIGEST", "SECRET_NAME", "Redaction"]
 
 ALWAYS = frozenset({b"authorization", b"proxy-authorization", b"cookie", b"set-cookie"})
 """Header names, lower case, whose values are never stored."""
 
 DIGEST = re.compile(r"ordertape:[0-9a-f]{8}:[0-9a-f]{16}")
 """What is left of a secret."""
+
+SECRET_NAME = re.compile(r"password|passphrase|secret|token|credential|api_?key", re.IGNORECASE)
+"""Names of what nobody else need see."""
 
 _REFERER = b"referer"
 """It may repeat the target of another request, secrets and all."""
@@ -55,6 +58,11 @@ class Redaction:
         if not any(name.lower() in self._touched for name, _ in headers):
             return headers
         return Headers.of((name, self._value(name.lower(), value)) for name, value in headers)
+
+    @property
+    def hides_in_queries(self) -> bool:
+        """Whether there are query keys whose values are secret."""
+        return bool(self._query_keys)
 
     def fingerprint(self, value: bytes) -> str:
         """The digest of an Authorization's credentials, as the record has it behind the scheme."""

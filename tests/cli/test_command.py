@@ -69,7 +69,7 @@ def test_help_names_every_command_and_loads_none_of_them() -> None:
     assert commands == [
         *("account", "audit", "cassette", "check", "config", "demo", "explain"),
         *("orders", "quota"),
-        *("replay", "rules", "sandbox", "serve"),
+        *("replay", "rules", "sandbox", "serve", "verify"),
     ]
 
 

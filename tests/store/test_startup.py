@@ -166,7 +166,7 @@ def _overwrite_with_nothing(path: Path) -> None:
 def test_migrations_have_names_that_stay() -> None:
     with closing(sqlite3.connect(":memory:")) as connection:
         names = [step.name for step in SCHEMA.pending(Database(connection))]
-        assert names == ["first_tables", "quotas", "keys"]
+        assert names == ["first_tables", "quotas", "keys", "look_ups"]
 
 
 async def test_a_store_with_a_second_name_is_refused(tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -13,6 +12,7 @@ from pathlib import Path
 
 from ordertape import __version__, admission, canonical, giving, transcript
 from ordertape.admission import Judgement, Policy
+from ordertape.cassette import urls
 from ordertape.cassette.interaction import CassetteError, Interaction
 from ordertape.cassette.ordinals import ORDINAL
 from ordertape.errors import RefusedError, StartUpError
@@ -39,9 +39,6 @@ from ordertape.store.startup import open_to_write
 
 __all__ = ["Recognised", "into_store", "recognised", "stored_key"]
 
-_URL = re.compile(
-    r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*)(?P<rest>[^#]*)", re.DOTALL
-)
 _AT_ONCE = 500  # interactions whose rows are in memory together
 
 
@@ -226,16 +223,7 @@ def _ordinals_kept(redacted: str, original: str, redaction: Redaction) -> str:
 
 def _taken_apart(url: str, upstreams: Sequence[str]) -> tuple[str, str]:
     """The base of a URL, credentials in it left out, and the rest of it."""
-    for base in sorted(upstreams, key=len, reverse=True):
-        stem = base.removesuffix("/")
-        if url.startswith(stem) and url[len(stem) : len(stem) + 1] in {"", "/", "?"}:
-            return stem, _rooted(url.removeprefix(stem))
-    parts = _URL.match(url)
-    if parts is None:
+    found = urls.behind(url, upstreams) or urls.split(url)
+    if found is None:
         raise CassetteError(f"{url!r} is no absolute URL; correct it in the cassette.")
-    authority = parts["authority"].rpartition("@")[2]
-    return f"{parts['scheme']}://{authority}", _rooted(parts["rest"])
-
-
-def _rooted(rest: str) -> str:
-    return rest if rest.startswith("/") else f"/{rest}"
+    return found

@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     "rules": ("rules", "List the rules in force, or document one."),
     "sandbox": ("sandbox", "Run the stand-in of the orders service alone."),
     "serve": ("serve", "Run the gateway in front of the service or the sandbox."),
+    "verify": ("verify", "Say whether a service still answers as it was recorded."),
 }
 """Name → (module beside this file, the line that --help shows)."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
@@ -14,12 +14,12 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def unwinding() -> Iterator[None]:
+def unwinding(numbers: Sequence[signal.Signals] = _SIGNALS) -> Iterator[None]:
     """Let SIGTERM and SIGHUP leave every block on the way out, and Ctrl-C too, at once.
 
     asyncio would take Ctrl-C for itself and wait for the end of whatever runs without a pause.
     """
-    before = {number: signal.signal(number, _leave) for number in _SIGNALS}
+    before = {number: signal.signal(number, _leave) for number in numbers}
     try:
         yield
     finally:

@@ -23,6 +23,7 @@ from ordertape.config.sources import Place, Sources
 from ordertape.config.statements import where_it_broke
 from ordertape.config.wording import problems_of
 from ordertape.errors import ConfigurationError, Problem
+from ordertape.redaction import SECRET_NAME
 
 __all__ = ["DEFAULT_FILE", "Loaded", "examine", "load", "rows", "without_secrets"]
 
@@ -34,8 +35,10 @@ _NESTED = "__"
 # What Kubernetes tells every container of a service called "ordertape"; it means nothing here.
 _SERVICE_LINK = re.compile(r"(SERVICE|PORT)(_|$)")
 
+_NO_SETTINGS = frozenset({"ORDERTAPE_UPSTREAM_AUTHORIZATION"})
+"""What commands read from the environment by themselves: secrets, which no setting may hold."""
+
 _USERINFO = re.compile(r"(?<=://)[^/?#]*@")
-_SECRET = re.compile(r"password|passphrase|secret|token|credential|api_?key", re.IGNORECASE)
 _OF_A_RULE = re.compile(r"(accounts\.[^.]+\.)?rules\.")
 _HIDDEN = "***"
 
@@ -184,6 +187,8 @@ def _environment(problems: list[Problem]) -> Iterator[tuple[Place, dict[str, Any
         told = name.upper()
         if not told.startswith(_PREFIX) or _SERVICE_LINK.match(told, len(_PREFIX)):
             continue
+        if told in _NO_SETTINGS:
+            continue
         path = told.removeprefix(_PREFIX).lower().split(_NESTED)
         wrong = _wrong_name(path)
         if wrong is not None:
@@ -261,6 +266,6 @@ def without_secrets(key: str, value: object) -> object:
 
     Rules may be a stranger's, and have fields that are nobody else's business.
     """
-    if _OF_A_RULE.match(key) and _SECRET.search(key):
+    if _OF_A_RULE.match(key) and SECRET_NAME.search(key):
         return _HIDDEN
     return _USERINFO.sub(f"{_HIDDEN}@", value) if isinstance(value, str) else value

@@ -15,6 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PrivateAttr,
+    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -240,6 +241,13 @@ class Settings(Section):
         description="What replay answers when all recordings of a request are used: the last "
         "again, all again, or an error; by default the last to GET, HEAD and OPTIONS only.",
     )
+    spy: tuple[Path, ...] = Field(
+        (), description="Recordings that `serve` answers from before it asks the upstream."
+    )
+    spy_send_orders: bool = Field(
+        default=False,
+        description="Send orders, and other unsafe requests, that no recording of `spy` answers.",
+    )
     orders: Orders = Field(Orders(), description="Reading.")
     rules: Rules = Field(Rules(), description="Rule files, and fields of rules by rule name.")
     quotas: tuple[QuotaSection, ...] = Field((), description="What accounts may order.")
@@ -253,6 +261,15 @@ class Settings(Section):
         "refuse", description="Version 2 orders, whose cost nobody knows, where a quota enforces."
     )
     accounts: dict[AccountId, Account] = Field({}, description="Overrides, by account id.")
+
+    @field_validator("spy_send_orders")
+    @classmethod
+    def _of_a_spy(cls, sends: bool, info: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic's signature
+        if sends and info.data.get("spy") == ():
+            raise wrong(
+                "there are no recordings to answer from; name some in spy, or leave it out."
+            )
+        return sends
 
     _sources: Sources = PrivateAttr(default_factory=Sources)
 

@@ -22,7 +22,17 @@ from ordertape.explaining.trees import Place, XmlBodies, in_json
 from ordertape.matching import Matching
 from ordertape.order import media_type_ok, read_tree, shown
 
-__all__ = ["Comparison", "Difference", "Features", "Nearest", "Seen", "features", "path_distance"]
+__all__ = [
+    "Comparison",
+    "Difference",
+    "Features",
+    "Nearest",
+    "Seen",
+    "difference",
+    "features",
+    "path_distance",
+    "unlike",
+]
 
 _CREDENTIALS = "Authorization"
 _MOST_TOLD = 10
@@ -128,7 +138,7 @@ class Comparison:
             name,
             used,
             recorded,
-            tuple(map(_difference, places[:_MOST_TOLD])),
+            tuple(map(difference, places[:_MOST_TOLD])),
             max(0, len(places) - _MOST_TOLD),
             self._option(places),
             unread,
@@ -147,7 +157,7 @@ class Comparison:
             _by_name(self._matching.of_query(seen.query)) for seen in (self._recorded, self._asked)
         )
         for name in dict.fromkeys([*after, *before]):
-            for one, other in _unlike(before.get(name, []), after.get(name, [])):
+            for one, other in unlike(before.get(name, []), after.get(name, [])):
                 yield Place(f"?{name}", one, other, (f"?{name}",))
 
     def _headers(self) -> Iterator[Place]:
@@ -224,13 +234,14 @@ def _by_name(pairs: Iterable[str]) -> Mapping[str, list[str]]:
     return found
 
 
-def _unlike(one: Sequence[str], other: Sequence[str]) -> Iterator[tuple[str | None, str | None]]:
+def unlike(one: Sequence[str], other: Sequence[str]) -> Iterator[tuple[str | None, str | None]]:
     """What is on one side only, in pairs as far as there are two sides of it."""
     left, right = Counter(one) - Counter(other), Counter(other) - Counter(one)
     return zip_longest(left.elements(), right.elements())
 
 
-def _difference(place: Place) -> Difference:
+def difference(place: Place) -> Difference:
+    """The place as it is told: its values not too long."""
     if place.order:
         path = f"{place.path} (order of its elements)"
         return Difference(path, _short(place.recorded), _short(place.asked))

@@ -49,8 +49,8 @@ class Store(Protocol):
     async def open(self, exchange: Exchange, quotas: Sequence[Quota] = ()) -> Intent:
         """Record the intent, PENDING, and count its cost against every quota, in one step.
 
-        Errors: OverQuotaError where one of them has no room for it; it is then recorded as
-        refused, and counts for nothing.
+        One of origin `recorded` is not sent, and counts for nothing. Errors: OverQuotaError where a
+        quota has no room for another; it is then recorded as refused, and counts for nothing.
         """
 
     async def settle(self, handle: int, exchange_id: str, outcome: Outcome) -> None:

@@ -19,6 +19,7 @@ from ordertape.model import (
     Exchange,
     Headers,
     Message,
+    Origin,
     Outcome,
     State,
     Violation,
@@ -107,7 +108,12 @@ class Batch:
         self._pauses: dict[str | None, tuple[str, Sequence[Any]]] = {}
 
     def open(self, exchange: Exchange, quotas: Sequence[Quota] = ()) -> Intent | RefusedError:
-        """Plan an intent, or the refusal of an order for which a quota has no room."""
+        """Plan an intent, or the refusal of an order for which a quota has no room.
+
+        What is answered from a recording is not sent: it counts for nothing, and always has room.
+        """
+        if exchange.origin is Origin.RECORDED:
+            return Intent(self._add_exchange(exchange, move(None, State.PENDING), None))
         account, cost = _text(exchange.account), _integer(exchange.cost)
         if account is None or cost is None:
             barring = None if account is None else self.ledger.first_limit(account, quotas)

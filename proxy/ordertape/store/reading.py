@@ -212,8 +212,8 @@ class Reader:
     def show(self, ident: str) -> Full | None:
         """The exchange with this id, or the beginning of one (8 characters or more).
 
-        Else the newest one with this order id, or this customer order id. Errors: StartUpError
-        also when several ids begin so.
+        Else the newest one with this order id, or this customer order id, those with the live
+        service before others. Errors: StartUpError also when several ids begin so.
         """
         seq = self._find(ident)
         if seq is None:
@@ -282,8 +282,9 @@ class Reader:
     def _find(self, ident: str) -> int | None:
         for condition in ("id = ?", "order_id = ?", "customer_order_id = ?"):
             found = self._all(
-                f"SELECT seq FROM exchange WHERE {condition} ORDER BY seq DESC LIMIT 1",  # noqa: S608 - from the line above
-                (ident,),
+                f"SELECT seq FROM exchange WHERE {condition}"  # noqa: S608 - from the line above
+                " ORDER BY origin = ? DESC, seq DESC LIMIT 1",
+                (ident, Origin.LIVE.value),
             )
             if found:
                 return int(found[0][0])

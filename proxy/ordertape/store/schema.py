@@ -175,6 +175,17 @@ _KEYS = (
 )
 
 
+_LOOK_UPS = (
+    # How replay sees, without reading every row, that all keys are of the rules in force; which
+    # exchanges have no key; and which there are of a path.
+    """CREATE INDEX exchange_key_rules ON exchange(coalesce(key_rules, rules_version))
+        WHERE state = 'COMPLETED' AND match_key IS NOT NULL""",
+    """CREATE INDEX exchange_keyless ON exchange(seq)
+        WHERE state = 'COMPLETED' AND match_key IS NULL""",
+    "CREATE INDEX exchange_target ON exchange(target) WHERE state = 'COMPLETED'",
+)
+
+
 @SCHEMA()
 def first_tables(database: Database) -> None:
     """Exchanges with their messages, edits and violations; events; pauses; three views."""
@@ -194,6 +205,13 @@ def quotas(database: Database) -> None:
 def keys(database: Database) -> None:
     """Which rules a match key goes by."""
     for statement in _KEYS:
+        database.execute(statement)
+
+
+@SCHEMA()
+def look_ups(database: Database) -> None:
+    """What replay needs to answer from a store in place."""
+    for statement in _LOOK_UPS:
         database.execute(statement)
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ordertape.errors import StartUpError, StoreHeldError
-from ordertape.model import IllegalTransitionError, Outcome, State
+from ordertape.model import IllegalTransitionError, Origin, Outcome, State
 from ordertape.store import Pause
 from ordertape.store.connection import (
     check_quickly,
@@ -37,6 +37,10 @@ __all__ = ["Lock", "Opened", "open_to_write"]
 _STOPPED = (
     "The gateway stopped before the outcome was recorded; the request may have been sent: "
     "ask the service before sending it again."
+)
+_STOPPED_ALONE = (
+    "The gateway stopped before the outcome was recorded; recordings were to answer the request, "
+    "and it was not sent."
 )
 _AT_ONCE = 1000
 
@@ -220,21 +224,28 @@ def _settle_the_past(
 ) -> int:
     _apply_emergency(connection, path, stamp, emergency)
     pending = connection.execute(
-        "SELECT seq, id FROM exchange WHERE state = ? ORDER BY seq", (State.PENDING.value,)
+        "SELECT seq, id, origin FROM exchange WHERE state = ? ORDER BY seq",
+        (State.PENDING.value,),
     ).fetchall()
     now = moment()
-    outcome = Outcome(State.IN_DOUBT, now, reason=_STOPPED)
-    jobs = [outcome_job(Spilled(seq, exchange_id, outcome)) for seq, exchange_id in pending]
+    in_doubt = Outcome(State.IN_DOUBT, now, reason=_STOPPED)
+    unsent = Outcome(State.FAILED, now, reason=_STOPPED_ALONE)
+    ended = {Origin.RECORDED.value: unsent}
+    jobs = [
+        outcome_job(Spilled(seq, exchange_id, ended.get(origin, in_doubt)))
+        for seq, exchange_id, origin in pending
+    ]
+    recovered = sum(origin not in ended for _, _, origin in pending)
     facts = {
         "boot": stamp.boot,
         "software": stamp.software,
         "pid": os.getpid(),
         "sqlite": sqlite3.sqlite_version,
-        "recovered": len(jobs),
+        "recovered": recovered,
     }
     started = Job(lambda batch: batch.event("started", None, now, facts), Fate.KEPT)
     _commit_all(connection, [*jobs, started], stamp)
-    return len(jobs)
+    return recovered
 
 
 def _apply_emergency(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeAlias
 
 from ordertape.model import Origin, Request, Response
 
@@ -28,3 +29,11 @@ class Upstream(Protocol):
 
     async def close(self) -> None:
         """Let go of connections and files."""
+
+
+Answering: TypeAlias = Callable[[Request], Upstream]
+"""Who is to answer a request, where not all are answered by one.
+
+Asked before the intent is recorded, which says who it is meant for. Nothing is sent by asking, and
+nothing is used up.
+"""

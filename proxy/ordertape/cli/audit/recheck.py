@@ -16,7 +16,7 @@ from rich.cells import cell_len
 from ordertape.build import admission_policy
 from ordertape.cli.audit.as_json import moment
 from ordertape.cli.audit.filters import asked_for, filter_options
-from ordertape.cli.progress import Progress
+from ordertape.cli.progress import Progress, watched
 from ordertape.cli.terminal import columns, printable, quoted, width
 from ordertape.config import load
 from ordertape.model import Kind, Violation
@@ -74,7 +74,7 @@ def recheck_orders(
     counts: Counter[Result] = Counter()
     with Reader(settings.db) as reader:
         asked = asked_for(reader, kind=Kind.ORDER, **conditions)
-        progress = Progress(reader.count(asked) if _watched(as_json) else None, "orders")
+        progress = Progress(reader.count(asked) if watched(as_json=as_json) else None, "orders")
 
         def changed() -> Iterator[Rechecked]:
             for one in recheck(reader, asked, policy, warnings=warnings):
@@ -89,13 +89,6 @@ def recheck_orders(
         progress.clear()
     click.echo(_summary(counts), err=True)
     sys.exit(1 if any(counts[change] for change in CHANGES) else 0)
-
-
-def _watched(as_json: bool) -> bool:  # noqa: FBT001 - the flag as it was given
-    """Whether someone sees stderr, and sees nothing else there that lines would run into."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        return False
-    return not (as_json and width() is not None)
 
 
 def _as_json(one: Rechecked) -> str:

@@ -37,7 +37,7 @@ _UNPACKED = 8 << 20  # bytes of a compressed body that are shown
 def show(ident: str, db: Path, *, as_json: bool) -> None:
     """Show one exchange: ID is its own or the beginning of it, or an order's of either side.
 
-    Of several exchanges with one order id the newest is shown.
+    Of several exchanges with one order id the newest is shown, of live ones if there are any.
     """
     with Reader(db) as reader:
         full = reader.show(ident)

@@ -55,6 +55,11 @@ class Playback:
         given, missed = self._given.total(), self.misses.total()
         return f"<Playback of {self._recordings}, {given} answers given, {missed} missed>"
 
+    def holds(self, request: Request) -> bool:
+        """Whether this request was ever recorded, however often it has been answered since."""
+        known = canonical.matched_by(self._recordings.key(request))
+        return any(self._recordings.after(key, 0) is not None for key in known)
+
     async def send(self, request: Request) -> Response:
         """The recording whose turn it is. Errors: NoRecordingError, UnknownPathError."""
         key = self._recordings.key(request)

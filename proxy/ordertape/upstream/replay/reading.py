@@ -16,8 +16,9 @@ from ordertape.order import Order
 from ordertape.redaction import DIGEST, Redaction
 from ordertape.route import Route, classify
 from ordertape.store.reading import Reader, Recorded
+from ordertape.upstream.replay.keys import Keyless, Store
 
-__all__ = ["admitted", "asked", "keyed", "recorded"]
+__all__ = ["admitted", "asked", "keyed", "keyless", "recorded"]
 
 _DIGEST_BYTES = re.compile(DIGEST.pattern.encode())
 
@@ -29,6 +30,19 @@ def keyed(reader: Reader, policy: Policy, redaction: Redaction) -> Iterator[tupl
         if stored is not None:
             yield exchange, stored
         elif (seen := recorded(reader, exchange.seq, policy, redaction)) is not None:
+            yield exchange, seen.key(policy.matching)
+
+
+def keyless(
+    store: Store, last: int, policy: Policy, redaction: Redaction
+) -> Iterator[tuple[Keyless, str]]:
+    """Each completed exchange, up to that number, that has no key of its own, with the one it gets.
+
+    A body that was still coming when it was recorded could not be recognised then.
+    """
+    for exchange in store.keyless(last):
+        seen = recorded(store, exchange.seq, policy, redaction)
+        if seen is not None:
             yield exchange, seen.key(policy.matching)
 
 

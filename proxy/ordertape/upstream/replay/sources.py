@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from ordertape.cassette.interaction import Interaction
 from ordertape.cassette.storing import into_store
 from ordertape.errors import StartUpError
 from ordertape.redaction import Redaction
-from ordertape.store.reading import Reader
+from ordertape.upstream.replay.keys import Store
 
 __all__ = ["Source", "files", "opened"]
 
@@ -32,13 +32,16 @@ _SQLITE = b"SQLite format 3\0"
 class Source:
     """A store to read, and what its exchanges are called by whoever reads of them.
 
-    `origins` are the cassettes that were put into it: the number of the first exchange of each,
-    and its name; empty for a store that was named itself.
+    Only exchanges up to the number `last` are taken from it; their turns are their numbers and
+    `base` more. `origins` are the cassettes that were put into it: the number of the first exchange
+    of each, and its name; empty for a store that was named itself.
     """
 
-    reader: Reader
+    reader: Store
     path: Path
-    origins: list[tuple[int, Path]] = field(default_factory=list)
+    base: int
+    last: int
+    origins: Sequence[tuple[int, Path]] = ()
 
     def name(self, seq: int, ident: str) -> str:
         """Which recording this is: of a cassette by number, of a store by its id."""
@@ -75,14 +78,21 @@ def opened(
 ) -> list[Source]:
     """Every source, in turn; what has to be converted goes into `folder`. Errors: StartUpError."""
     found: list[Source] = []
+
+    def add(path: Path, *origins: tuple[int, Path]) -> None:
+        reader = stack.enter_context(Store(path))
+        base = found[-1].base + found[-1].last if found else 0
+        found.append(Source(reader, path, base, reader.last(), origins))
+
     for number, (is_store, paths) in enumerate(groupby(files(sources), _is_store)):
         if is_store:
-            found += [Source(stack.enter_context(Reader(path)), path) for path in paths]
+            for path in paths:
+                add(path)
             continue
         scratch = folder / f"cassettes-{number}.db"
         origins: list[tuple[int, Path]] = []
         into_store(scratch, _read(paths, origins), policy, redaction, keep_answers=True)
-        found.append(Source(stack.enter_context(Reader(scratch)), scratch, origins))
+        add(scratch, *origins)
     return found
 
 
