@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import random
-import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,8 +15,11 @@ from ordertape.explaining import Comparison, Seen
 from ordertape.matching import DEFAULT
 from ordertape.model import Headers
 from ordertape.order import read_order
+from ordertape.store.connection import sqlite3
 from ordertape.testing import reply
 from ordertape.upstream.replay import Playback
+from ordertape.upstream.replay.keys import INDEX, Keys
+from ordertape.upstream.replay.likeness import Likeness
 from ordertape.upstream.replay.nearest import Near
 from replayed import get, record
 
@@ -107,3 +110,69 @@ def test_what_differs_in_one_field_is_compared_first(tmp_path: Path) -> None:
     for asked, turn in (([2000, 7, 1], 2000), ([1501, 1], 1501), ([1501, 1, 1, 5], 1501)):
         assert next(near.worth_comparing(seen(asked))) == turn
     near.close()
+
+
+async def test_a_store_whose_keys_hold_is_searched_in_place(tmp_path: Path) -> None:
+    """Its messages are not even there to be read, and its keys are taken as they stand."""
+    db = await record(tmp_path, (get(), reply(200, b"found")))
+    multiply(db, 500)
+    with contextlib.closing(sqlite3.connect(db)) as connection, connection:
+        connection.execute("DELETE FROM message")
+        connection.execute("UPDATE exchange SET match_key = '2:anonymous:mine' WHERE seq = 77")
+    async with recorded(Settings(), [db]) as recordings:
+        found = recordings.after("2:anonymous:mine", 0)
+        assert (recordings.count, found and found.turn) == (500, 77)
+
+
+def test_whatever_is_looked_up_is_searched_for_in_an_index(tmp_path: Path) -> None:
+    asked: list[tuple[str, Sequence[object]]] = []
+    with contextlib.closing(sqlite3.connect(tmp_path / "keys.db")) as connection:
+        connection.executescript(INDEX)
+
+        def rows(statement: str, values: Sequence[object]) -> Sequence[tuple[object, ...]]:
+            asked.append((statement, values))
+            return connection.execute(statement, values).fetchall()
+
+        keys = Keys(rows, base=10, last=90)
+        keys.after("key", 20)
+        keys.recorded("key")
+        keys.of_turn(20)
+        keys.of_path("/a", 5)
+        keys.method_of_path("/a")
+        list(keys.paths_beside("/a"))
+        assert len({statement for statement, _ in asked}) >= 8
+        for statement, values in asked:
+            plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
+            assert [step[3] for step in plan if step[3].startswith("SCAN")] == [], statement
+
+
+async def test_a_miss_has_as_few_recordings_read_among_thousands(tmp_path: Path) -> None:
+    few, many = [await read_for_a_miss(tmp_path, count) for count in (50, 3000)]
+    assert few == many
+    assert 0 < many <= 4
+
+
+async def read_for_a_miss(folder: Path, count: int) -> int:
+    """How many recordings are read for a second miss: the first has had all of them looked at."""
+    with contextlib.closing(sqlite3.connect(":memory:", check_same_thread=False)) as made:
+        made.executescript(INDEX)
+        made.executemany(
+            "INSERT INTO exchange (seq, id, upstream, method, target, match_key)"
+            " VALUES (?, ?, 'http://service.example', 'POST', '/accounts/1/orders', ?)",
+            ((seq, f"id-{seq}", f"key-{seq}") for seq in range(1, count + 1)),
+        )
+        reads: list[int] = []
+
+        def one(turn: int) -> Seen:
+            reads.append(turn)
+            return seen([turn, turn % 7, 1])
+
+        keys = Keys(lambda *asked: made.execute(*asked).fetchall(), base=0, last=count)
+        likeness = Likeness([keys], one, DEFAULT, Path(tempfile.mkdtemp(dir=folder)))
+        while (first := await likeness.likest(seen([count + 1, 3, 2]))) and first.unread:
+            pass
+        reads.clear()
+        second = await likeness.likest(seen([count + 2, 4, 2]))
+        assert second is not None
+        await likeness.close()
+    return len(reads)

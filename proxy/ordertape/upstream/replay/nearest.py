@@ -77,8 +77,8 @@ class Near:
         """The turns of recordings of this path, the likeliest first: those of the request's method.
 
         Of other methods where there are none of that. All that differ in one field come first,
-        then, the likest first, the 128 that share the most fields: of the recordings that have a
-        field which fewer than 512 of this path have, and of the first 512 that have one which
+        then, the likest first, the 96 that share the most fields: of the recordings that have a
+        field which fewer than 256 of this path have, and of the first 256 that have one which
         more have.
         """
         for method in self._methods(asked):
