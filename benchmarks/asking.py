@@ -27,7 +27,7 @@ ORDER = (
 FAR = (
     "<?xml version='1.0' encoding='UTF-8'?>\n<Order><BackOrderRequested>true</BackOrderRequested>"
     "<CustomerOrderId>f{number}</CustomerOrderId><Name>Something else, {number}</Name>"
-    "<AreaCodeSearchAndOrderType><AreaCode>617</AreaCode><Quantity>{number}</Quantity>"
+    "<AreaCodeSearchAndOrderType><AreaCode>617</AreaCode><Quantity>{quantity}</Quantity>"
     "</AreaCodeSearchAndOrderType><PartialAllowed>false</PartialAllowed><PeerId>600001</PeerId>"
     "<SiteId>744</SiteId></Order>"
 )
@@ -81,7 +81,7 @@ def miss(turn: int, recordings: int) -> Asked:
 
 
 def far_miss(turn: int, _: int) -> Asked:
-    return FAR.format(number=turn + 1000).encode(), b""
+    return FAR.format(number=turn, quantity=1000 + turn % 4000).encode(), b""
 
 
 ASKS: Mapping[str, Callable[[int, int], Asked]] = {"hit": hit, "miss": miss, "far miss": far_miss}

@@ -9,19 +9,22 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
+from ordertape.admission import Policy
 from ordertape.build import recorded
 from ordertape.config import Settings
 from ordertape.explaining import Comparison, Seen
 from ordertape.matching import DEFAULT
 from ordertape.model import Headers
 from ordertape.order import read_order
+from ordertape.rule import RuleSet
 from ordertape.store.connection import sqlite3
 from ordertape.testing import reply
-from ordertape.upstream.replay import Playback
+from ordertape.upstream.replay import Playback, Recordings
 from ordertape.upstream.replay.keys import INDEX, Keys
 from ordertape.upstream.replay.likeness import Likeness
 from ordertape.upstream.replay.nearest import Near
 from replayed import get, record
+from storable import POLICY, REDACTION
 
 XML = (b"Content-Type", b"application/xml")
 _MANY = """
@@ -113,15 +116,21 @@ def test_what_differs_in_one_field_is_compared_first(tmp_path: Path) -> None:
 
 
 async def test_a_store_whose_keys_hold_is_searched_in_place(tmp_path: Path) -> None:
-    """Its messages are not even there to be read, and its keys are taken as they stand."""
+    """Nothing of it is taken into the index that other stores are put into."""
     db = await record(tmp_path, (get(), reply(200, b"found")))
     multiply(db, 500)
-    with contextlib.closing(sqlite3.connect(db)) as connection, connection:
-        connection.execute("DELETE FROM message")
-        connection.execute("UPDATE exchange SET match_key = '2:anonymous:mine' WHERE seq = 77")
-    async with recorded(Settings(), [db]) as recordings:
-        found = recordings.after("2:anonymous:mine", 0)
-        assert (recordings.count, found and found.turn) == (500, 77)
+    assert await taken_in(db, tmp_path / "in place", POLICY) == (500, 0)
+    assert await taken_in(db, tmp_path / "made anew", Policy(RuleSet(()))) == (500, 500)
+
+
+async def taken_in(db: Path, folder: Path, policy: Policy) -> tuple[int, int]:
+    """How many recordings there are, and how many of them were read before any was asked for."""
+    folder.mkdir()  # noqa: ASYNC240 - of a test
+    recordings = Recordings([db], policy=policy, redaction=REDACTION, folder=folder)
+    with contextlib.closing(sqlite3.connect(folder / "index.db")) as index:
+        [read] = index.execute("SELECT count(*) FROM exchange").fetchone()
+    await recordings.close()
+    return recordings.count, read
 
 
 def test_whatever_is_looked_up_is_searched_for_in_an_index(tmp_path: Path) -> None:
