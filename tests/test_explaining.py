@@ -254,7 +254,9 @@ def test_the_sentences_and_the_facts_tell_the_same() -> None:
     asked = order(
         "".join(["<Order>", *(f"<A{n}>{'x' * 200}</A{n}>" for n in range(12)), "</Order>"])
     )
-    nearest = Comparison(order("<Order/>"), asked, DEFAULT).nearest("POST /a (exchange 1)", 2, 2, 7)
+    nearest = Comparison(order("<Order/>"), asked, DEFAULT).nearest(
+        "POST /a (exchange 1)", 2, 2, 7, 9
+    )
     long = "x" * 120 + "…"
     assert nearest.sentences() == (
         "The nearest recording is POST /a (exchange 1), recorded 2 times, 2 of 2 used.",
@@ -262,6 +264,7 @@ def test_the_sentences_and_the_facts_tell_the_same() -> None:
         "2 more places differ.",
         "With " + " ".join(f"--ignore /Order/A{n}" for n in range(12)) + " the two would match.",
         "7 recordings have not been looked at yet; ask again.",
+        "9 more recordings of such a path are never looked at.",
     )
     assert nearest.differences[0] == Difference("/Order/A0", None, long)
     assert nearest.facts() == {
@@ -274,6 +277,7 @@ def test_the_sentences_and_the_facts_tell_the_same() -> None:
         "more": 2,
         "option": " ".join(f"--ignore /Order/A{n}" for n in range(12)),
         "unread": 7,
+        "beyond": 9,
     }
 
 

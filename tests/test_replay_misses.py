@@ -100,6 +100,7 @@ async def test_other_paths_are_told_in_the_form_that_their_client_reads(
                 "more": 0,
                 "option": "--ignore '?page'",
                 "unread": 0,
+                "beyond": 0,
             },
         }
 

@@ -61,7 +61,8 @@ class Nearest:
 
     `used` of its `recorded` answers have been given. `more` differences are not listed. `option`
     is what would make the request find it, as it is written on the command line. `unread`
-    recordings were not looked at yet: one of them may be nearer.
+    recordings were not looked at yet, and `beyond` are too many to be looked at: one of them may
+    be nearer.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Nearest:
     more: int = 0
     option: str | None = None
     unread: int = 0
+    beyond: int = 0
 
     def sentences(self) -> tuple[str, ...]:
         """The explanation, a sentence each."""
@@ -84,6 +86,8 @@ class Nearest:
             told.append(f"With {self.option} the two would match.")
         if self.unread:
             told.append(f"{self.unread} recordings have not been looked at yet; ask again.")
+        if self.beyond:
+            told.append(f"{self.beyond} more recordings of such a path are never looked at.")
         return tuple(told)
 
     def facts(self) -> dict[str, object]:
@@ -99,6 +103,7 @@ class Nearest:
             "more": self.more,
             "option": self.option,
             "unread": self.unread,
+            "beyond": self.beyond,
         }
 
 
@@ -131,7 +136,9 @@ class Comparison:
             fields + body,
         )
 
-    def nearest(self, name: str, used: int, recorded: int, unread: int = 0) -> Nearest:
+    def nearest(
+        self, name: str, used: int, recorded: int, unread: int = 0, beyond: int = 0
+    ) -> Nearest:
         """What is told of it, when it is the nearest."""
         places = [*self._head, *(self._trees.places() if self._trees else self._bodies())]
         return Nearest(
@@ -142,6 +149,7 @@ class Comparison:
             max(0, len(places) - _MOST_TOLD),
             self._option(places),
             unread,
+            beyond,
         )
 
     def _line(self) -> Iterator[Place]:

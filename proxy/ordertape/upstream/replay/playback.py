@@ -142,7 +142,8 @@ class Playback:
             return None
         recorded = self._recordings.recorded(found.key)
         used = min(self._given[found.key], recorded)
-        return found.comparison.nearest(found.name, used, recorded, max(0, found.unread))
+        unlooked = max(0, found.unread), found.beyond
+        return found.comparison.nearest(found.name, used, recorded, *unlooked)
 
     def _counted(self, miss: NoRecordingError, request: Request) -> NoRecordingError:
         """The miss, noted and logged."""
