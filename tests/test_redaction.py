@@ -105,11 +105,14 @@ async def test_canaries_of_every_secret_place_are_in_no_file_of_the_store(tmp_pa
     stored = REDACTION.headers(headers)
     target = REDACTION.target("/a?key=canary-query")
     request = message(f"GET {target} HTTP/1.1".encode(), b"", *stored)
-    answered = message(
-        b"HTTP/1.1 200 OK",
-        b"",
-        *REDACTION.headers(Headers(((b"Set-Cookie", b"sid=canary-set; Path=/"),))),
+    told = Headers(
+        (
+            (b"Set-Cookie", b"sid=canary-set; Path=/"),
+            (b"Location", b"http://service.example/b?key=canary-location"),
+            (b"Content-Location", b"/c?page=1&KEY=canary-content-location"),
+        )
     )
+    answered = message(b"HTTP/1.1 200 OK", b"", *REDACTION.headers(told))
     store = await SqliteStore.start(db, settings=settings(commit_deadline=0.1, busy_timeout=0.05))
     exchange = intent(target=target, received=request, sent=request)
     ended = outcome(State.COMPLETED, answered=answered)

@@ -26,8 +26,8 @@ DIGEST = re.compile(r"ordertape:[0-9a-f]{8}:[0-9a-f]{16}")
 SECRET_NAME = re.compile(r"password|passphrase|secret|token|credential|api_?key", re.IGNORECASE)
 """Names of what nobody else need see."""
 
-_REFERER = b"referer"
-"""It may repeat the target of another request, secrets and all."""
+_URLS = frozenset({b"referer", b"location", b"content-location"})
+"""They may repeat the target of another request, secrets and all."""
 
 _SCHEMES = frozenset(
     b"basic bearer digest dpop hoba mutual negotiate ntlm oauth privatetoken token vapid".split()
@@ -46,7 +46,7 @@ class Redaction:
     ) -> None:
         self._headers = ALWAYS | {name.lower().encode() for name in headers}
         self._query_keys = frozenset(name.lower() for name in query_keys)
-        self._touched = self._headers | {_REFERER}
+        self._touched = self._headers | _URLS
         self._key = key
         self._mark = f"ordertape:{key_id}:"
 
@@ -80,7 +80,7 @@ class Redaction:
         """The target with `redacted` for secret query values: what a match key is made of."""
         return self._with_secrets(target, lambda _: "redacted")
 
-    def _referer(self, value: bytes) -> bytes:
+    def _url(self, value: bytes) -> bytes:
         return self.target(value.decode("latin-1")).encode("latin-1")
 
     def _digest(self, secret: bytes) -> str:
@@ -88,7 +88,7 @@ class Redaction:
 
     def _value(self, name: bytes, value: bytes) -> bytes:
         if name not in self._headers:
-            return value if name != _REFERER else self._referer(value)
+            return self._url(value) if name in _URLS else value
         if name == b"cookie":
             return b";".join(self._cookie(pair) for pair in value.split(b";"))
         if name == b"set-cookie":
